@@ -1,0 +1,95 @@
+# Isthmus. `make` alone prints what there is.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash -o pipefail
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help
+help: ## print this help
+	@awk -F ':.*## ' '/^[a-z][a-z\/-]*:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# A hashed lock: what is installed is what was tried. A broken half of an environment is thrown away.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "Isthmus needs Python 3.11 or newer; `$(PYTHON) --version` was found. Set PYTHON=/path/to/python3." >&2; exit 1; }
+	@echo "Installing into $(VENV) ..."
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: install
+install: $(READY) ## create the environment in .venv
+
+.PHONY: run
+run: $(READY) ## start everything on this machine (ONCE=1: verify and stop; PORT_OFFSET=1000: beside another)
+	@$(BIN)/python -m tests.stack
+
+.PHONY: standin
+standin: $(READY) ## start the Salesforce stand-in alone, on port 8090
+	@$(BIN)/python -m tests.standin --port 8090
+
+.PHONY: test
+test: check test/unit test/property test/contract test/integration test/functions test/e2e ## everything that can run on this machine
+
+.PHONY: check
+check: lint types imports ## what needs no running: style, types, who imports whom
+
+.PHONY: lint
+lint: $(READY) ## ruff
+	$(BIN)/ruff check common functions tests
+	$(BIN)/ruff format --check common functions tests
+
+.PHONY: types
+types: $(READY) ## mypy, strict
+	$(BIN)/mypy
+
+.PHONY: imports
+imports: $(READY) ## import-linter: the core knows nobody
+	$(BIN)/lint-imports
+
+.PHONY: test/unit test/property test/contract test/integration test/functions test/e2e
+test/unit: $(READY) ## milliseconds
+	$(PYTEST) tests/unit
+test/property: $(READY) ## laws, tried on made-up cases (Hypothesis)
+	$(PYTEST) tests/property
+test/contract: $(READY) ## one suite over the fake and the real thing
+	$(PYTEST) tests/contract
+test/integration: $(READY) ## with a real Postgres, broker and stand-in
+	$(PYTEST) tests/integration
+test/functions: $(READY) ## each door under functions-framework
+	$(PYTEST) tests/functions
+test/e2e: $(READY) ## whole stacks: real data, killed processes, outages
+	$(PYTEST) tests/e2e
+
+.PHONY: format
+format: $(READY) ## put the code into its shape
+	$(BIN)/ruff check --fix --quiet common functions tests
+	$(BIN)/ruff format --quiet common functions tests
+
+.PHONY: bench
+bench: $(READY) ## measure, side by side; writes tests/benchmarks/results.md
+	$(BIN)/python -m tests.benchmarks
+
+.PHONY: lock
+lock: ## pin every dependency anew, with hashes
+	@$(PYTHON) -m venv .lock && .lock/bin/python -m pip install --quiet uv==0.9.11
+	@.lock/bin/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
+	    --no-emit-index-url --no-header --quiet -o requirements.lock
+	@rm -rf .lock
+
+.PHONY: db/schema verify/schema
+db/schema: $(READY) ## write sql/schema.sql: what the migrations add up to
+	$(BIN)/python -m tests.stack.schema --write
+verify/schema: $(READY) ## fail where sql/schema.sql is not what the migrations add up to
+	$(BIN)/python -m tests.stack.schema
+
+.PHONY: clean
+clean: ## forget the state of `make run`
+	rm -rf .isthmus

@@ -1,0 +1,1 @@
+"""Rooms and core of Isthmus; doors are in functions/."""

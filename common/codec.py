@@ -1,0 +1,102 @@
+"""Changes as the bytes of a message: versioned JSON, several changes of one object in one message."""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from common import clock
+from common.change import Change, Op, Side
+from common.errors import Terminal, Transient
+
+VERSION = 1
+MAX_BYTES = 1_000_000  #: Pub/Sub takes 10 MB; a tenth keeps one push short
+
+_HINT = "It was not written by Isthmus, or was damaged on its way. Discard it, or replay it after an upgrade."
+
+
+def encode(changes: Sequence[Change], *, max_changes: int) -> Iterator[bytes]:
+    """As few messages as fit.
+
+    Args:
+        changes: Of one object and source.
+        max_changes: In one message.
+    """
+    parts: list[bytes] = []
+    size = 0
+    for change in changes:
+        part = _dump(_as_json(change))
+        if parts and (len(parts) == max_changes or size + len(part) > MAX_BYTES):
+            yield _message(changes[0], parts)
+            parts, size = [], 0
+        parts.append(part)
+        size += len(part)
+    if parts:
+        yield _message(changes[0], parts)
+
+
+def _message(first: Change, parts: Sequence[bytes]) -> bytes:
+    head = _dump({"v": VERSION, "source": first.source, "sobject": first.sobject})
+    return head[:-1] + b',"changes":[' + b",".join(parts) + b"]}"
+
+
+def _dump(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def _as_json(change: Change) -> dict[str, object]:
+    held: dict[str, object] = {
+        "id": change.record_id,
+        "op": change.op,
+        "stamp": change.stamp.isoformat(),
+        "event": change.event_id,
+        "fields": change.fields,
+    }
+    if change.origin:
+        held["origin"] = change.origin
+    if change.read_at:
+        held["read_at"] = change.read_at.isoformat()
+    if change.buried:
+        held["buried"] = True
+    return held
+
+
+def decode(data: bytes) -> list[Change]:
+    """The changes of a message. Unknown keys are ignored.
+
+    Raises:
+        Transient: it is of a version that a newer release writes.
+        Terminal: it is no message of ours.
+    """
+    try:
+        message = json.loads(data)
+        version = message["v"]
+    except (ValueError, KeyError, TypeError) as exc:
+        raise Terminal("message_unreadable", str(exc), _HINT) from exc
+    if version != VERSION:
+        raise Transient("message_version", f"version {version!r}", "A newer release wrote it: deploy that release.")
+    try:
+        source, sobject = Side(message["source"]), message["sobject"]
+        return [_from_json(source, sobject, held) for held in message["changes"]]
+    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+        raise Terminal("message_unreadable", f"{type(exc).__name__}: {exc}", _HINT) from exc
+
+
+def _from_json(source: Side, sobject: str, held: dict[str, Any]) -> Change:
+    read_at = held.get("read_at")
+    return Change(
+        source=source,
+        sobject=sobject,
+        record_id=held["id"],
+        op=Op(held["op"]),
+        stamp=_moment(held["stamp"]),
+        event_id=held["event"],
+        fields=held["fields"],
+        origin=held.get("origin", ""),
+        read_at=_moment(read_at) if read_at else None,
+        buried=held.get("buried", False),
+    )
+
+
+def _moment(text: str) -> datetime:
+    return clock.parse(text)

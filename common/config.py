@@ -1,0 +1,218 @@
+"""Settings: environment variables, read only at doors, validated once, all named here."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from common.errors import Misconfigured
+
+Environment = Mapping[str, str]
+
+T = TypeVar("T")
+PROJECT = "GOOGLE_CLOUD_PROJECT"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where one Postgres listens."""
+
+    host: str
+    port: int
+    name: str
+    user: str
+    password: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    target: Target
+    direct: Target  #: past the pooler; the same where DATABASE_DIRECT_URL is not set
+    ca: str = ""  #: a CA file's path or its text
+    cloud_sql_instance: str = ""  #: project:region:instance
+
+
+@dataclass(frozen=True, slots=True)
+class Salesforce:
+    login_url: str
+    client_id: str = ""
+    client_secret: str = ""
+    private_key: str = ""
+    username: str = ""
+    password: str = ""
+    security_token: str = ""
+    domain: str = ""
+    external_id_field: str = "External_Id__c"
+    api_version: str = "66.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """What a receiver asks of those who call it."""
+
+    org_id: str
+    secret_path: str = ""
+    hmac_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Full names of the topics."""
+
+    salesforce_changes: str
+    postgres_changes: str
+    work: str
+
+    def full(self, short: str) -> str:
+        return {
+            "salesforce-changes": self.salesforce_changes,
+            "postgres-changes": self.postgres_changes,
+            "work": self.work,
+        }[short]
+
+
+# -- reading -------------------------------------------------------------------------------------
+
+
+def _need(env: Environment, name: str, what: str) -> str:
+    value = env.get(name, "").strip()
+    if not value:
+        raise Misconfigured("setting_missing", f"{name} is not set", f"Set it to {what}.")
+    return value
+
+
+def database(env: Environment) -> Database:
+    """DATABASE_URL, or PG_HOST with its companions, or CLOUD_SQL_INSTANCE."""
+    ca = env.get("DATABASE_CA", "")
+    if env.get("DATABASE_URL"):
+        target = _target(env["DATABASE_URL"], "DATABASE_URL")
+    elif env.get("PG_HOST") or env.get("CLOUD_SQL_INSTANCE"):
+        target = Target(
+            host=env.get("PG_HOST", ""),
+            port=int(env.get("PG_PORT", "5432")),
+            name=_need(env, "PG_DBNAME", "the database's name"),
+            user=_need(env, "PG_USER", "the role to log in with"),
+            password=env.get("PG_PASSWORD", ""),
+        )
+    else:
+        raise Misconfigured(
+            "setting_missing",
+            "DATABASE_URL is not set",
+            "Set it to postgresql://user:password@host:5432/name, or set PG_HOST, PG_DBNAME, PG_USER and PG_PASSWORD.",
+        )
+    direct = _target(env["DATABASE_DIRECT_URL"], "DATABASE_DIRECT_URL") if env.get("DATABASE_DIRECT_URL") else target
+    return Database(target=target, direct=direct, ca=ca, cloud_sql_instance=env.get("CLOUD_SQL_INSTANCE", ""))
+
+
+def _target(url: str, setting: str) -> Target:
+    parts = urlsplit(url)
+    try:
+        port = parts.port or 5432
+    except ValueError:
+        port = 0
+    if parts.scheme not in ("postgres", "postgresql") or not parts.hostname or not parts.path.strip("/") or not port:
+        shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}" if parts.scheme else "something else"
+        raise Misconfigured(
+            "setting_refused",
+            f"{setting} is {shown} (user and password not shown)",
+            "Set it to postgresql://user:password@host:5432/name.",
+        )
+    query = parse_qs(parts.query)
+    return Target(
+        host=parts.hostname,
+        port=port,
+        name=unquote(parts.path.strip("/")),
+        user=unquote(parts.username or query.get("user", ["postgres"])[0]),
+        password=unquote(parts.password or ""),
+    )
+
+
+def salesforce(env: Environment) -> Salesforce:
+    """SF_* variables, or the JSON secret SALESFORCE that holds them; a variable wins over the secret."""
+    held = _json_secret(env, "SALESFORCE")
+    both = {**held, **{name: value for name, value in env.items() if name.startswith("SF_") and value}}
+    settings = Salesforce(
+        login_url=_need(both, "SF_LOGIN_URL", "your org's My Domain, such as https://example.my.salesforce.com").rstrip(
+            "/"
+        ),
+        client_id=both.get("SF_CLIENT_ID", ""),
+        client_secret=both.get("SF_CLIENT_SECRET", ""),
+        private_key=both.get("SF_PRIVATE_KEY", ""),
+        username=both.get("SF_USERNAME", ""),
+        password=both.get("SF_PASSWORD", ""),
+        security_token=both.get("SF_SECURITY_TOKEN", ""),
+        domain=both.get("SF_DOMAIN", ""),
+        external_id_field=both.get("SF_EXTERNAL_ID_FIELD", "External_Id__c"),
+        api_version=both.get("SF_API_VERSION", "66.0"),
+    )
+    _refuse_half_login(settings)
+    return settings
+
+
+def _refuse_half_login(settings: Salesforce) -> None:
+    ways = (
+        settings.client_id and settings.client_secret,
+        settings.client_id and settings.private_key and settings.username,
+        settings.username and settings.password,
+    )
+    if not any(ways):
+        raise Misconfigured(
+            "setting_missing",
+            "no complete way to log in to Salesforce is set",
+            "Set SF_CLIENT_ID and SF_CLIENT_SECRET; or SF_CLIENT_ID, SF_PRIVATE_KEY and SF_USERNAME; "
+            "or SF_USERNAME, SF_PASSWORD and SF_SECURITY_TOKEN.",
+        )
+
+
+def inbound(env: Environment) -> Inbound:
+    """The JSON secret INBOUND: org_id, and optionally secret_path and hmac_keys."""
+    held = _json_secret(env, "INBOUND")
+    if not held.get("org_id"):
+        raise Misconfigured(
+            "setting_missing", "INBOUND names no org_id", 'Set it to {"org_id": "00D...", "secret_path": "..."}.'
+        )
+    return Inbound(org_id=held["org_id"], secret_path=held.get("secret_path", "").strip("/"))
+
+
+def _json_secret(env: Environment, name: str) -> dict[str, str]:
+    try:
+        held = json.loads(env.get(name) or "{}")
+    except ValueError as exc:
+        raise Misconfigured("setting_refused", f"{name} is not JSON", "Set it to one JSON object.") from exc
+    if not isinstance(held, dict):
+        raise Misconfigured("setting_refused", f"{name} is JSON, but no object", "Set it to one JSON object.")
+    return held
+
+
+def topics(env: Environment) -> Topics:
+    """The topics of the project, each with the deployment's prefix."""
+    project = _need(env, PROJECT, "the Google Cloud project's id")
+    prefix = f"projects/{project}/topics/{env.get('PREFIX', '')}"
+    return Topics(f"{prefix}salesforce-changes", f"{prefix}postgres-changes", f"{prefix}work")
+
+
+def call_seconds(env: Environment) -> float:
+    """How long a call to Salesforce may still be carried out after it was made: the door's own two minutes, and ten
+    more that Salesforce gives a request.
+    """
+    return float(number(env, "CALL_SECONDS", 720))
+
+
+def number(env: Environment, name: str, default: int) -> int:
+    """A whole number above zero."""
+    text = env.get(name, "").strip() or str(default)
+    if not text.isdigit() or int(text) < 1:
+        raise Misconfigured(
+            "setting_refused", f"{name} is {text!r}", f"Set it to a whole number; {default} is the default."
+        )
+    return int(text)
+
+
+def read(door: str, env: Environment, wish: Callable[[Environment], T]) -> T:
+    """Read a door's settings; where one is missing or wrong, stop the process with one sentence that names it."""
+    try:
+        return wish(env)
+    except Misconfigured as exc:
+        sys.exit(f"isthmus {door}: {exc.detail}. {exc.hint}")

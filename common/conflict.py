@@ -1,0 +1,110 @@
+"""Three-way merge of an arriving record with edits that the other side has not got yet. Pure."""
+
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Map
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from common.mapping import Kind, Mapping, Policy
+
+Canonical = Callable[[Kind, object], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One logged edit of a row, by column."""
+
+    id: int
+    change_type: str  #: INSERT, UPDATE, DELETE
+    state: str
+    old: Map[str, object]
+    new: Map[str, object]
+    made_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    field: str
+    old: object
+    postgres: object
+    salesforce: object
+    winner: str  #: salesforce, postgres
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What is left to do: columns that stay as they are here, and edits that need not be sent any more."""
+
+    keep: frozenset[str]
+    retract: Map[int, frozenset[str]]  #: log row -> columns
+    conflicts: Sequence[Conflict] = field(default_factory=tuple)
+
+
+def merge(
+    mapping: Mapping, arriving: Map[str, object], stamp: datetime, edits: Sequence[Edit], canonical: Canonical
+) -> Merged:
+    """Decide column by column between what Salesforce says and what was edited here.
+
+    The arriving value is compared with the value the first edit found. Equal: Salesforce did not touch it, the
+    edit stays. Equal to the edit's own: it is there already. Anything else: both sides wrote, the policy decides.
+
+    Args:
+        arriving: By column, every mapped one.
+        edits: The row's unsettled edits in their order.
+        canonical: Brings values of both sides into comparable form.
+    """
+    keep: set[str] = set()
+    retract: dict[int, set[str]] = {}
+    conflicts: list[Conflict] = []
+    for column in _edited(mapping, edits):
+        kind = mapping.by_column[column].kind
+        touching = [e for e in edits if column in e.new]
+        first, last = touching[0], touching[-1]
+        theirs, ours = canonical(kind, arriving.get(column)), canonical(kind, last.new[column])
+        base_known = first.change_type == "UPDATE"
+        base = canonical(kind, first.old.get(column)) if base_known else None
+        if theirs == ours:
+            gone = True
+        elif base_known and theirs == base:
+            gone = False
+        else:
+            gone = _salesforce_wins(mapping.policy, stamp, last.made_at)
+            winner = "salesforce" if gone else "postgres"
+            conflicts.append(
+                Conflict(
+                    mapping.by_column[column].name,
+                    first.old.get(column),
+                    last.new[column],
+                    arriving.get(column),
+                    winner,
+                )
+            )
+        if gone:
+            for edit in touching:
+                retract.setdefault(edit.id, set()).add(column)
+        else:
+            keep.add(column)
+    return Merged(frozenset(keep), {k: frozenset(v) for k, v in retract.items()}, tuple(conflicts))
+
+
+def delete_wins(policy: Policy, stamp: datetime, edits: Sequence[Edit]) -> bool:
+    """Whether a record that Salesforce deleted takes its edited row along."""
+    return not edits or _salesforce_wins(policy, stamp, edits[-1].made_at)
+
+
+def _edited(mapping: Mapping, edits: Sequence[Edit]) -> list[str]:
+    """Columns that people wrote: an empty column of a new row is no edit."""
+    written = {
+        column: None
+        for edit in edits
+        for column, value in edit.new.items()
+        if column in mapping.by_column and (edit.change_type == "UPDATE" or value is not None)
+    }
+    return list(written)
+
+
+def _salesforce_wins(policy: Policy, stamp: datetime, made_at: datetime) -> bool:
+    """By commit times where the policy says so; on the same second the edit made here, which is the finer clock, wins."""
+    if policy is Policy.LAST_WRITER_WINS:
+        return stamp > made_at
+    return policy is Policy.SALESFORCE_WINS

@@ -1,0 +1,162 @@
+"""Road A, second half: changes from Salesforce become rows; hints are read first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from common.change import Change, Ending, Op, Outcome
+from common.clock import Clock
+from common.errors import Transient
+from common.mapping import Mapping
+from common.ports import Graveyard, Mappings, Org, Table, Topic, Verdict
+
+REREAD = timedelta(seconds=2)  #: a stamp has whole seconds: a read that began this close to it may have missed an edit
+TOPIC = "salesforce-changes"
+NOT_VISIBLE = (
+    "Let the integration user see the record (sharing, View All), then replay it. If it was purged, discard this: "
+    "the row stays until a comparison of all ids decides."
+)
+_AFTER = "reread-after:"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What this journey needs."""
+
+    mappings: Mappings
+    table: Table
+    org: Org
+    graveyard: Graveyard
+    topic: Topic  #: where reads that must be repeated are asked for
+    now: Clock
+
+
+def apply(changes: Sequence[Change], world: World, *, trace: str = "") -> list[Outcome]:
+    """Bring changes of one object into its tables. One outcome per change and table.
+
+    Failed ones are buried before this returns; reads that began too close to their stamp are asked for again.
+
+    Raises:
+        Transient: some must be tried again later; what could be done was done, and doing it again changes nothing.
+        Misconfigured: a person must act; nothing was buried.
+    """
+    mappings = [m for m in world.mappings.of_object(changes[0].sobject) if m.to_postgres] if changes else []
+    if not mappings:
+        return [Outcome(c, Ending.UNMAPPED) for c in changes]
+    outcomes = [outcome for mapping in mappings for outcome in _into(mapping, changes, world, trace)]
+    world.graveyard.bury(TOPIC, [o for o in outcomes if o.ending is Ending.FAILED])
+    return outcomes
+
+
+def _into(mapping: Mapping, changes: Sequence[Change], world: World, trace: str) -> list[Outcome]:
+    """One table's share. Its mapping may have changed meanwhile: then once more with the new one."""
+    try:
+        return _bring(mapping, changes, world, trace)
+    except Transient as exc:
+        if exc.reason != "configuration_changed":
+            raise
+    world.mappings.refresh()
+    for fresh in world.mappings.of_object(mapping.sobject):
+        if fresh.id == mapping.id and fresh.to_postgres:
+            return _bring(fresh, changes, world, trace)
+    return [Outcome(c, Ending.UNMAPPED) for c in changes]
+
+
+def _bring(mapping: Mapping, changes: Sequence[Change], world: World, trace: str) -> list[Outcome]:
+    whole, hints = _sorted_out(mapping, changes)
+    outcomes, wishes = _judge(whole, world.table.apply(mapping, whole) if whole else [])
+    hints += wishes
+    if hints:
+        outcomes += _read(mapping, hints, world, trace)
+    return outcomes
+
+
+def _sorted_out(mapping: Mapping, changes: Sequence[Change]) -> tuple[list[Change], list[Change]]:
+    """Complete ones, and mere hints. A pushed deletion is a hint too: the record may have come back."""
+    whole, hints = [], []
+    for change in changes:
+        fields = mapping.completed(change) if change.op is Op.UPSERT and not change.buried else None
+        if fields is None:
+            hints.append(change.hint(buried=change.op is Op.DELETE))
+        else:
+            whole.append(replace(change, fields=fields))
+    return whole, hints
+
+
+def _judge(changes: Sequence[Change], verdicts: Sequence[Verdict]) -> tuple[list[Outcome], list[Change]]:
+    outcomes, wishes = [], []
+    for change, verdict in zip(changes, verdicts, strict=True):
+        if verdict.outcome is not None:
+            outcomes.append(verdict.outcome)
+        else:
+            wishes.append(change.hint(buried=verdict.buried))
+    return outcomes, wishes
+
+
+# -- hints ---------------------------------------------------------------------------------------
+
+
+def _read(mapping: Mapping, hints: Sequence[Change], world: World, trace: str) -> list[Outcome]:
+    """Read the hints' records, as they are now, and apply what was read."""
+    early = [h for h in hints if _too_early(h, world.now())]
+    due = [h for h in hints if h not in early]
+    outcomes = [Outcome(h, Ending.LATER, "too_early", "It is read again once its second is over.") for h in early]
+    found = _fetch(mapping, due, world)
+    ready: list[tuple[Change, Change]] = []  # the hint, and what was read for it
+    for hint in due:
+        brought = found.get(hint.record_id)
+        if brought is None:
+            outcomes.append(Outcome(hint, Ending.FAILED, "record_not_visible", NOT_VISIBLE))
+        elif brought.stamp < hint.stamp:
+            outcomes.append(Outcome(hint, Ending.LATER, "read_too_old", "Salesforce does not show the change yet."))
+        else:
+            ready.append((hint, brought))
+    return outcomes + _apply_read(mapping, ready, found, world, trace)
+
+
+def _fetch(mapping: Mapping, hints: Sequence[Change], world: World) -> dict[str, Change]:
+    """What a read brings; what it cannot see is looked for among the deleted."""
+    buried = {h.record_id for h in hints if h.buried}
+    alive = {h.record_id for h in hints} - buried
+    found: dict[str, Change] = {}
+    if alive:
+        read = world.org.read(mapping, sorted(alive))
+        found |= {c.record_id: c for c in read.changes}
+        buried = buried | set(read.missing)
+    if buried:
+        found |= {c.record_id: c for c in world.org.read(mapping, sorted(buried), deleted=True).changes}
+    return found
+
+
+def _apply_read(
+    mapping: Mapping, ready: Sequence[tuple[Change, Change]], found: dict[str, Change], world: World, trace: str
+) -> list[Outcome]:
+    ids = list(dict.fromkeys(hint.record_id for hint, _ in ready))
+    verdicts = (
+        dict(zip(ids, world.table.apply(mapping, [found[i] for i in ids], read=True), strict=True)) if ids else {}
+    )
+    outcomes = [_ended(hint, verdicts[hint.record_id]) for hint, _ in ready]
+    _ask_again([found[i] for i in ids], world, trace)
+    return outcomes
+
+
+def _ended(hint: Change, verdict: Verdict) -> Outcome:
+    if verdict.outcome is None:
+        return Outcome(hint, Ending.LATER, "written_meanwhile", "We wrote the record while it was being read.")
+    return replace(verdict.outcome, change=hint)
+
+
+def _ask_again(read: Sequence[Change], world: World, trace: str) -> None:
+    """Two edits may share a second: a read that began within two seconds of its stamp is repeated, later."""
+    close = [c for c in read if c.op is Op.UPSERT and c.read_at and c.read_at - c.stamp < REREAD]
+    if close:
+        world.topic.publish([_repeat(c) for c in close], trace=trace)
+
+
+def _repeat(change: Change) -> Change:
+    after = (change.stamp + REREAD).isoformat()
+    return replace(change.hint(), event_id=f"{change.event_id}/again", origin=_AFTER + after)
+
+
+def _too_early(hint: Change, now: datetime) -> bool:
+    return hint.origin.startswith(_AFTER) and now < datetime.fromisoformat(hint.origin.removeprefix(_AFTER))

@@ -1,0 +1,267 @@
+"""What belongs to what: a Salesforce object and its fields, a table and its columns."""
+
+import re
+from collections.abc import Iterable, Sequence
+from collections.abc import Mapping as Map
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from hashlib import sha256
+
+from common.change import MODSTAMP, Change, Value
+from common.ids import is_id
+
+ID = "Id"
+SYSTEM_COLUMNS = frozenset({"id", "sfid", "system_modstamp", "isthmus_read_at", "isthmus_written_at"})
+MAX_IDENTIFIER = 63  #: bytes; Postgres cuts longer names silently
+
+
+class Direction(StrEnum):
+    SF_TO_PG = "SF_TO_PG"
+    PG_TO_SF = "PG_TO_SF"
+    BIDIRECTIONAL = "BIDIRECTIONAL"
+
+
+class Policy(StrEnum):
+    LAST_WRITER_WINS = "last_writer_wins"
+    SALESFORCE_WINS = "salesforce_wins"
+    POSTGRES_WINS = "postgres_wins"
+
+
+class Kind(StrEnum):
+    """What a value is, on both sides. Comes from describe, never from values."""
+
+    TEXT = "text"
+    ID = "id"
+    BOOLEAN = "boolean"
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    DATE = "date"
+    DATETIME = "datetime"
+    TIME = "time"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    name: str  #: Salesforce API name
+    column: str
+    kind: Kind
+    createable: bool = True
+    updateable: bool = True
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """One Salesforce object, one table."""
+
+    id: int
+    sobject: str
+    table: str  #: schema.table
+    direction: Direction
+    fields: tuple[Field, ...]
+    active: bool = True
+    key_column: str = "id"
+    external_id_field: str = "External_Id__c"  #: empty where the object has none; then nothing can be sent
+    policy: Policy = Policy.LAST_WRITER_WINS
+    configuration: int = 1  #: the configuration's version that it was read from
+    listed: Map[str, frozenset[str]] = field(
+        default_factory=dict
+    )  #: outbound message's action id ('' for any) -> its fields
+
+    @cached_property
+    def by_name(self) -> Map[str, Field]:
+        return {f.name: f for f in self.fields}
+
+    @cached_property
+    def by_column(self) -> Map[str, Field]:
+        return {f.column: f for f in self.fields}
+
+    @cached_property
+    def read_fields(self) -> tuple[str, ...]:
+        """Every field a complete change has: the mapped ones, Id, SystemModstamp and the external id."""
+        external = (self.external_id_field,) if self.external_id_field else ()
+        return (ID, MODSTAMP, *external, *(f.name for f in self.fields))
+
+    @property
+    def to_postgres(self) -> bool:
+        return self.active and self.direction is not Direction.PG_TO_SF
+
+    @property
+    def to_salesforce(self) -> bool:
+        return self.active and self.direction is not Direction.SF_TO_PG
+
+    def completed(self, change: Change) -> Map[str, Value] | None:
+        """Every mapped field of the change, absent ones filled where their absence is known to mean null.
+
+        Returns:
+            None where the change is only a hint: a mapped field is missing and nobody knows why.
+        """
+        needed = self.read_fields[1:]  # the Id travels as record_id
+        if all(name in change.fields for name in needed):
+            return change.fields
+        if MODSTAMP not in change.fields or not is_id(change.origin):
+            return None  # no outbound message: its absent fields say nothing
+        listed = self.listed.get(change.origin) or self.listed.get("") or frozenset()
+        if not listed or not listed.issuperset(change.fields):
+            return None  # no list, or one older than the message
+        if not listed.issuperset(needed):
+            return None
+        return {name: change.fields.get(name) for name in needed}
+
+
+# -- names ---------------------------------------------------------------------------------------
+
+_CUSTOM = re.compile(r"__(?:c|s|pc|r|e|kav|mdt)\Z")
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_SQUEEZE = re.compile(r"_{2,}")
+
+#: Words that need quotes as a column or table name; PostgreSQL 18, appendix "SQL Key Words", reserved.
+RESERVED = frozenset(
+    [
+        "all",
+        "analyse",
+        "analyze",
+        "and",
+        "any",
+        "array",
+        "as",
+        "asc",
+        "asymmetric",
+        "authorization",
+        "binary",
+        "both",
+        "case",
+        "cast",
+        "check",
+        "collate",
+        "collation",
+        "column",
+        "concurrently",
+        "constraint",
+        "create",
+        "cross",
+        "current_catalog",
+        "current_date",
+        "current_role",
+        "current_schema",
+        "current_time",
+        "current_timestamp",
+        "current_user",
+        "default",
+        "deferrable",
+        "desc",
+        "distinct",
+        "do",
+        "else",
+        "end",
+        "except",
+        "false",
+        "fetch",
+        "for",
+        "foreign",
+        "freeze",
+        "from",
+        "full",
+        "grant",
+        "group",
+        "having",
+        "ilike",
+        "in",
+        "initially",
+        "inner",
+        "intersect",
+        "into",
+        "is",
+        "isnull",
+        "join",
+        "lateral",
+        "leading",
+        "left",
+        "like",
+        "limit",
+        "localtime",
+        "localtimestamp",
+        "natural",
+        "not",
+        "notnull",
+        "null",
+        "offset",
+        "on",
+        "only",
+        "or",
+        "order",
+        "outer",
+        "overlaps",
+        "placing",
+        "primary",
+        "references",
+        "returning",
+        "right",
+        "select",
+        "session_user",
+        "similar",
+        "some",
+        "symmetric",
+        "system_user",
+        "table",
+        "tablesample",
+        "then",
+        "to",
+        "trailing",
+        "true",
+        "union",
+        "unique",
+        "user",
+        "using",
+        "variadic",
+        "verbose",
+        "when",
+        "where",
+        "window",
+        "with",
+    ]
+)
+
+
+def snake(name: str) -> str:
+    """`AnnualRevenue` -> `annual_revenue`, `My_Field__c` -> `my_field`; a namespace stays in front."""
+    words = _HUMP.sub("_", _CUSTOM.sub("", name)).lower()
+    return _legal(_SQUEEZE.sub("_", words))
+
+
+def heroku(name: str) -> str:
+    """The lower-cased API name, as Heroku Connect writes it: `My_Field__c` -> `my_field__c`."""
+    return _legal(name.lower())
+
+
+def _legal(name: str) -> str:
+    if name in RESERVED:
+        name += "_"
+    if len(name.encode()) > MAX_IDENTIFIER:
+        name = f"{name[: MAX_IDENTIFIER - 9]}_{sha256(name.encode()).hexdigest()[:8]}"
+    return name
+
+
+def columns_for(names: Sequence[str], *, style: str = "snake", taken: Iterable[str] = SYSTEM_COLUMNS) -> dict[str, str]:
+    """Give every API name a column of its own, always the same one for the same set of names.
+
+    Two names that would meet in one column (`MyField__c` and `My_Field__c`), or meet a column of ours,
+    fall back to the lower-cased API name, then to a number. Standard fields choose first.
+    """
+    choose = {"snake": snake, "heroku": heroku}[style]
+    used = set(taken)
+    columns: dict[str, str] = {}
+    for name in sorted(names, key=lambda n: (bool(_CUSTOM.search(n)), n)):
+        columns[name] = next(c for c in _candidates(name, choose(name)) if c not in used)
+        used.add(columns[name])
+    return {name: columns[name] for name in names}
+
+
+def _candidates(name: str, first: str) -> Iterable[str]:
+    yield first
+    fallback = heroku(name)
+    yield fallback
+    number = 2
+    while True:
+        yield _legal(f"{fallback}_{number}")
+        number += 1

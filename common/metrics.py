@@ -1,0 +1,26 @@
+"""Every metric, declared once, with its unit. Cloud Monitoring extracts them from the log lines."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    name: str
+    unit: str
+    event: str  #: the log line's `event` that carries it
+    key: str  #: the log line's key; empty counts the lines
+    labels: tuple[str, ...] = ()
+    help: str = ""
+
+
+ALL = (
+    Metric(
+        "isthmus/lag", "ms", "change", "lag_ms", ("sobject", "door", "outcome"),
+        help="Made on one side until settled on the other.",
+    ),
+    Metric("isthmus/changes", "1", "change", "", ("sobject", "door", "outcome"), help="Changes that ended their journey."),
+    Metric("isthmus/failures", "1", "change", "", ("sobject", "door", "reason"), help="Changes that can never succeed."),
+    Metric("isthmus/drained", "1", "drain", "published", (), help="Records that the drainer published."),
+    Metric("isthmus/salesforce_calls", "1", "send", "calls", ("door",), help="API calls spent on Salesforce."),
+    Metric("isthmus/api_usage", "1", "send", "api_used", ("door",), help="Calls the org has used of its daily limit."),
+)  # fmt: skip

@@ -1,0 +1,192 @@
+"""What the flows need from the world. Edges offer these; fakes in the tests do too."""
+
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Map
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from common.change import Change, Op, Outcome, Value
+from common.mapping import Mapping
+
+
+class Mappings(Protocol):
+    """The mappings as they stand. Kept in memory; read again when the configuration has changed."""
+
+    def all(self) -> Sequence[Mapping]: ...
+
+    def of_object(self, sobject: str) -> Sequence[Mapping]: ...
+
+    def of_table(self, table: str) -> Mapping | None: ...
+
+    def refresh(self) -> None: ...
+
+
+class Topic(Protocol):
+    def publish(self, changes: Sequence[Change], *, trace: str = "") -> None:
+        """Return once every change is confirmed. All of one object.
+
+        Raises:
+            Transient: perhaps none, perhaps some were published; publish all of them again.
+        """
+        ...
+
+
+# -- Salesforce ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a read brought: complete changes, a deleted record as a delete. `missing` ids were not visible."""
+
+    changes: Sequence[Change]
+    missing: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """One record's edit, ready for Salesforce."""
+
+    op: Op
+    sfid: str | None  #: where it is known; else the record is found by its external id
+    external_id: str
+    fields: Map[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How Salesforce took one record. `reason` is empty when it did."""
+
+    sfid: str | None = None
+    reason: str = ""
+    detail: str = ""
+    hint: str = ""
+    retry: bool = False  #: waiting may heal it
+    retry_seconds: float = 0  #: how long at least; 0 leaves it to the usual backoff
+    unknown: bool = False  #: the call may still be carried out
+
+
+class Org(Protocol):
+    """One Salesforce org."""
+
+    def read(self, mapping: Mapping, ids: Sequence[str], *, deleted: bool = False) -> Read:
+        """Read records whole; with deleted ones where asked. Any number of ids, none twice.
+
+        Raises:
+            Transient, Misconfigured: nothing was read.
+        """
+        ...
+
+    def send(self, mapping: Mapping, sends: Sequence[Send]) -> list[Sent]:
+        """Create, update or delete; one answer per record, same order. A record alone never raises.
+
+        Raises:
+            Misconfigured: every record would meet the same fate (login refused, object gone).
+        """
+        ...
+
+
+# -- Postgres ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the table said to one change: an outcome, or the wish that its record be read first."""
+
+    outcome: Outcome | None = None
+    needs_read: bool = False
+    buried: bool = False  #: the read must include deleted rows
+
+
+class Table(Protocol):
+    """The mapped tables."""
+
+    def apply(self, mapping: Mapping, changes: Sequence[Change], *, read: bool = False) -> list[Verdict]:
+        """Write complete changes, newest version wins. One verdict per change, same order.
+
+        Args:
+            changes: Of the mapping's object; any number, any order, repeats allowed.
+            read: They were read just now with deleted rows included, so they may lift a tombstone.
+
+        Raises:
+            Transient: nothing was written, or only part of it; all may be tried again.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the change log, by column."""
+
+    id: int
+    change_type: str  #: INSERT, UPDATE, DELETE
+    old: Map[str, object]
+    new: Map[str, object]
+    made_at: datetime
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One record's successive edits as one. Rows after a deletion wait for the next claim."""
+
+    rows: tuple[int, ...]
+    op: Op | None  #: nothing needs to be sent where it is None
+    values: Map[str, object] = field(default_factory=dict)  #: by column
+    made_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    records: int  #: how many were claimed; fewer than asked for means the log is empty
+    changes: Sequence[Change] = ()
+    refused: Sequence[Outcome] = ()  #: values that Salesforce cannot hold; already settled and buried
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A claimed record that is still to be sent."""
+
+    change: Change
+    mapping: Mapping
+    send: Send
+    attempts: int
+    refused: Sent | None = None  #: it cannot be sent at all: a value that Salesforce cannot hold
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    owed: Owed
+    outcome: Outcome
+    sfid: str | None = None
+    next_attempt_at: datetime | None = None  #: set where it is tried again
+
+
+class Log(Protocol):
+    """The change log: what Postgres owes Salesforce."""
+
+    def claim(self, limit: int, merge: Callable[[Sequence[Entry]], Batch]) -> Claimed:
+        """Claim records that are due and merge each one's edits; nobody else gets them while the lease runs."""
+        ...
+
+    def release(self, changes: Sequence[Change]) -> None:
+        """Give claims back that were never published."""
+        ...
+
+    def take(self, changes: Sequence[Change]) -> list[Owed]:
+        """What is still owed of these claims; a claim that has moved on is left out."""
+        ...
+
+    def settle(self, mapping: Mapping, settled: Sequence[Settled]) -> None:
+        """Write down how Salesforce took them, ids and dead letters included, in one transaction."""
+        ...
+
+
+class Graveyard(Protocol):
+    def bury(self, topic: str, outcomes: Sequence[Outcome]) -> None:
+        """Keep failed changes with their reasons.
+
+        Raises:
+            Transient: too many of one reason in a minute: it smells of a mistake of ours, so nothing was buried.
+        """
+        ...

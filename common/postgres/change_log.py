@@ -1,0 +1,251 @@
+"""The change log: what Postgres owes Salesforce, claimed, fenced and settled."""
+
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from itertools import groupby
+from typing import Any
+
+from common import clock
+from common.change import Change, Ending, Op, Outcome, Side
+from common.errors import Terminal
+from common.mapping import Mapping
+from common.ports import Batch, Claimed, Entry, Mappings, Owed, Send, Sent, Settled
+from common.postgres.connect import Database, Transaction
+from common.postgres.dead_letters import bury
+from common.postgres.queries import as_json, identifier, load
+from common.postgres.values import out_of_row
+
+TOPIC = "postgres-changes"
+CLAIM_SECONDS = 120  #: from the claim until the message is taken; nothing has been sent yet, so it may be short
+
+_Q = load("change_log")
+
+
+class ChangeLog:
+    """Implements ports.Log.
+
+    Args:
+        call_seconds: How long a call to Salesforce may still be carried out after it was made: the door's own
+            timeout plus Salesforce's ten minutes. The lease of what is being sent lasts that long.
+    """
+
+    def __init__(
+        self, database: Database, mappings: Mappings, *, call_seconds: float, now: clock.Clock = clock.now
+    ) -> None:
+        self._database = database
+        self._mappings = mappings
+        self._call_seconds = call_seconds
+        self._now = now
+
+    # -- drain -------------------------------------------------------------------------------------
+
+    def claim(self, limit: int, merge: Callable[[Sequence[Entry]], Batch]) -> Claimed:
+        """Claim up to `limit` records that are due, merge each one's edits, and mark them claimed.
+
+        Raises:
+            Transient, Misconfigured: nothing was claimed.
+        """
+        tables = {m.table: m for m in self._mappings.all() if m.to_salesforce}
+        if not tables:
+            return Claimed(0)
+        now = self._now()
+        with self._database.transaction() as tx:
+            heads = tx.run(_Q["claim"], limit=limit, now=now, tables=list(tables))
+            if not heads:
+                return Claimed(0)
+            records = as_json({"table_name": table, "record_id": key} for table, key in heads)
+            rows = tx.dicts(_Q["follow"], records=records)
+            return self._mark(tx, tables, rows, merge)
+
+    def _mark(
+        self,
+        tx: Transaction,
+        tables: dict[str, Mapping],
+        rows: list[dict[str, Any]],
+        merge: Callable[[Sequence[Entry]], Batch],
+    ) -> Claimed:
+        """Give each record's batch a claim of its own; settle at once what need not, or cannot, be sent."""
+        now = self._now()
+        marked: list[dict[str, object]] = []
+        voided: list[int] = []
+        changes: list[Change] = []
+        refused: list[Outcome] = []
+        records = _by_record(rows)
+        for (table, record_id), own in records.items():
+            batch = merge([_entry(row) for row in own])
+            found = _claimed(tables[table], record_id, batch)
+            if found is None:
+                voided += batch.rows
+                continue
+            change = found.change if isinstance(found, Outcome) else found
+            marked += [{"claim": change.event_id, "id": i} for i in batch.rows]
+            if isinstance(found, Outcome):
+                refused.append(found)
+            else:
+                changes.append(found)
+        if voided:
+            tx.run(_Q["void"], ids=voided, now=now)
+        if marked:
+            tx.run(_Q["mark"], batches=as_json(marked), lease_until=now + timedelta(seconds=CLAIM_SECONDS))
+        if refused:
+            self._refuse(tx, refused)
+        return Claimed(len(records), changes, refused)
+
+    def _refuse(self, tx: Transaction, refused: Sequence[Outcome]) -> None:
+        """Settle what Salesforce cannot hold, without asking it."""
+        errors = as_json(
+            {"claim": o.change.event_id, "error": f"{o.reason}: {o.detail}", "hint": o.hint} for o in refused
+        )
+        tx.run(_Q["refuse"], errors=errors)
+        bury(tx, TOPIC, refused)
+
+    def release(self, changes: Sequence[Change]) -> None:
+        """Give claims back that were never published."""
+        with self._database.transaction() as tx:
+            tx.run(_Q["release"], claims=[c.event_id for c in changes])
+
+    # -- send --------------------------------------------------------------------------------------
+
+    def take(self, changes: Sequence[Change]) -> list[Owed]:
+        """What is still owed of these claims, with what is known of each record.
+
+        Raises:
+            Transient, Misconfigured: nothing was taken.
+        """
+        by_claim = {c.event_id: c for c in changes}
+        lease_until = self._now() + timedelta(seconds=self._call_seconds)
+        with self._database.transaction() as tx:
+            claims = [c for c in by_claim if _is_uuid(c)]
+            taken = tx.dicts(_Q["take"], claims=claims, lease_until=lease_until) if claims else []
+            self._refresh_old(taken)
+            taken.sort(key=lambda row: row["table_name"])
+            owed: list[Owed] = []
+            for table, rows in groupby(taken, key=lambda row: row["table_name"]):
+                mapping = self._mappings.of_table(table)
+                if mapping is not None:
+                    owed += self._owed(tx, mapping, list(rows), by_claim)
+        return owed
+
+    def _refresh_old(self, taken: list[dict[str, Any]]) -> None:
+        held = {m.configuration for m in self._mappings.all()}
+        if any(row["configuration_version"] not in held for row in taken):
+            self._mappings.refresh()
+
+    def _owed(
+        self, tx: Transaction, mapping: Mapping, taken: list[dict[str, Any]], by_claim: dict[str, Change]
+    ) -> list[Owed]:
+        keys = [row["record_id"] for row in taken]
+        statement = _named(mapping, "rows")
+        standing = {row["record_id"]: row for row in tx.dicts(statement, record_ids=keys)}
+        buried = dict(tx.run(_Q["buried"], table=mapping.table, record_ids=keys))
+        owed = []
+        for row in taken:
+            key = row["record_id"]
+            here = standing.get(key, {})
+            change = by_claim[row["claim"]]
+            sfid = here.get("sfid") or row["old_sfid"] or buried.get(key)
+            owed.append(_owed(mapping, change, sfid, here.get("row"), row["attempts"]))
+        return owed
+
+    def settle(self, mapping: Mapping, settled: Sequence[Settled]) -> None:
+        """Write down how Salesforce took them: states, ids, when we wrote, dead letters; in one transaction.
+
+        Raises:
+            Transient, Misconfigured: nothing was written; the claims stand.
+        """
+        now = self._now()
+        with self._database.transaction() as tx:
+            tx.run(load("table")["origin"], table=mapping.table)
+            results = as_json(_result(s) for s in settled)
+            done = {row[0] for row in tx.run(_Q["settle"], results=results, mapping_id=mapping.id, now=now)}
+            ours = [s for s in settled if s.owed.change.event_id in done]
+            self._write_back(tx, mapping, ours)
+            failed = [s.outcome for s in ours if s.outcome.ending is Ending.FAILED]
+            if failed:
+                bury(tx, TOPIC, failed)
+            tx.run(_Q["wake"], table=mapping.table, record_ids=[s.owed.change.record_id for s in ours])
+
+    def _write_back(self, tx: Transaction, mapping: Mapping, settled: Iterable[Settled]) -> None:
+        sent: list[dict[str, object]] = [
+            {"record_id": s.owed.change.record_id, "sfid": s.sfid}
+            for s in settled
+            if s.outcome.ending is Ending.SENT and s.sfid
+        ]
+        if sent:
+            sent.sort(key=lambda row: str(row["record_id"]))
+            tx.run(_named(mapping, "write_back"), sent=as_json(sent), now=self._now())
+            tx.run(_Q["name_tombstones"], table=mapping.table, sent=as_json(sent))
+
+
+def _named(mapping: Mapping, query: str) -> str:
+    return _Q[query].replace("{table}", identifier(mapping.table)).replace("{key}", identifier(mapping.key_column))
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _entry(row: dict[str, Any]) -> Entry:
+    return Entry(
+        row["id"], row["change_type"], row["old_data"] or {}, row["new_data"] or {}, row["created_at"], row["attempts"]
+    )
+
+
+def _by_record(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    records: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        records.setdefault((row["table_name"], row["record_id"]), []).append(row)
+    return records
+
+
+def _claimed(mapping: Mapping, record_id: str, batch: Batch) -> Change | Outcome | None:
+    """The batch as a Change with a claim; an Outcome where Salesforce cannot hold a value; None where nothing is to do."""
+    writable = {c: v for c, v in batch.values.items() if _writable(mapping, c)}
+    if batch.op is None or batch.made_at is None or (batch.op is Op.UPSERT and not writable):
+        return None
+    change = Change(Side.POSTGRES, mapping.sobject, record_id, batch.op, batch.made_at, str(uuid.uuid4()))
+    try:
+        fields = {mapping.by_column[c].name: out_of_row(mapping.by_column[c], v) for c, v in writable.items()}
+    except Terminal as exc:
+        return Outcome(change, Ending.FAILED, exc.reason, exc.hint, exc.detail)
+    return replace(change, fields=fields)
+
+
+def _writable(mapping: Mapping, column: str) -> bool:
+    field = mapping.by_column.get(column)
+    return field is not None and (field.createable or field.updateable)
+
+
+def _owed(mapping: Mapping, change: Change, sfid: str | None, row: dict[str, Any] | None, attempts: int) -> Owed:
+    try:
+        return Owed(change, mapping, _send(mapping, change, sfid, row), attempts)
+    except Terminal as exc:
+        refused = Sent(reason=exc.reason, detail=exc.detail, hint=exc.hint)
+        return Owed(change, mapping, Send(change.op, sfid, change.record_id), attempts, refused)
+
+
+def _send(mapping: Mapping, change: Change, sfid: str | None, row: dict[str, Any] | None) -> Send:
+    """What goes over: the edited fields of a known record, every filled one of a record that is not there yet."""
+    if change.op is Op.DELETE:
+        return Send(Op.DELETE, sfid, change.record_id)
+    if sfid is not None:
+        known = {n: v for n, v in change.fields.items() if mapping.by_name[n].updateable}
+        return Send(Op.UPSERT, sfid, change.record_id, known)
+    fields = {f.name: out_of_row(f, row[f.column]) for f in mapping.fields if row[f.column] is not None} if row else {}
+    fields |= change.fields
+    whole = {n: v for n, v in fields.items() if n in mapping.by_name and mapping.by_name[n].createable}
+    return Send(Op.UPSERT, None, change.record_id, whole)
+
+
+def _result(settled: Settled) -> dict[str, object]:
+    outcome = settled.outcome
+    state = {Ending.SENT: "done", Ending.FAILED: "failed", Ending.WAITS: "retry"}[outcome.ending]
+    error = ": ".join(part for part in (outcome.reason, outcome.detail) if part) or None
+    next_attempt = settled.next_attempt_at.isoformat() if settled.next_attempt_at else None
+    return {"claim": settled.owed.change.event_id, "state": state, "error": error, "next_attempt_at": next_attempt}

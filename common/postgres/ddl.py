@@ -1,0 +1,50 @@
+"""The table, index and triggers of a mapping, as the statements that make them."""
+
+from common.mapping import Direction, Mapping
+from common.postgres.connect import Transaction
+from common.postgres.queries import identifier, literal, load
+from common.postgres.values import COLUMN_TYPE
+
+_Q = load("ddl")
+
+
+def create(mapping: Mapping) -> list[str]:
+    """Everything a new mapping needs, in order."""
+    statements = [_Q["schema"], _Q["table"], _Q["modstamp_index"]]
+    if mapping.direction is not Direction.SF_TO_PG:
+        statements += [_Q["capture_insert"], _Q["capture_update"], _Q["capture_delete"], _Q["refuse_truncate"]]
+    names = _names(mapping)
+    return [_fill(statement, names) for statement in statements]
+
+
+def end_capture(mapping: Mapping) -> str:
+    """What is left to do in the table when its mapping is deleted."""
+    return _fill(_Q["end_capture"], _names(mapping))
+
+
+def table_exists(transaction: Transaction, table: str) -> bool:
+    """Whether there is such a table."""
+    return bool(transaction.run(_Q["exists"], table=identifier(table))[0][0])
+
+
+def _names(mapping: Mapping) -> dict[str, str]:
+    schema, _, table = mapping.table.partition(".")
+    columns = [identifier(f.column) for f in mapping.fields]
+    watched = [identifier(mapping.key_column), *columns]
+    return {
+        "schema": identifier(schema),
+        "table": identifier(mapping.table),
+        "table_text": literal(mapping.table),
+        "key": identifier(mapping.key_column),
+        "columns": "".join(f",\n    {c} {COLUMN_TYPE[f.kind]}" for c, f in zip(columns, mapping.fields, strict=True)),
+        "modstamp_index": identifier(f"{table[:40]}_system_modstamp"),
+        "old_columns": ", ".join(f"OLD.{c}" for c in watched),
+        "new_columns": ", ".join(f"NEW.{c}" for c in watched),
+        "arguments": ", ".join(literal(n) for n in (mapping.key_column, *(f.column for f in mapping.fields))),
+    }
+
+
+def _fill(statement: str, names: dict[str, str]) -> str:
+    for name, value in names.items():
+        statement = statement.replace("{" + name + "}", value)
+    return statement

@@ -1,0 +1,126 @@
+"""The mappings in the database; kept in memory until the configuration's version moves."""
+
+import json
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from common.errors import Misconfigured
+from common.mapping import Direction, Field, Kind, Mapping, Policy
+from common.postgres.connect import Database, Transaction
+from common.postgres.queries import load
+
+_Q = load("mappings")
+
+
+class MappingBook:
+    """Implements ports.Mappings. Safe to share between threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._held: tuple[Mapping, ...] | None = None
+
+    def all(self) -> tuple[Mapping, ...]:
+        """Every mapping, active or not."""
+        with self._lock:
+            if self._held is None:
+                with self._database.transaction() as transaction:
+                    self._held = read(transaction)
+            return self._held
+
+    def refresh(self) -> None:
+        """Forget what is held: the configuration has changed."""
+        with self._lock:
+            self._held = None
+
+    def of_object(self, sobject: str) -> Sequence[Mapping]:
+        """The mappings of a Salesforce object, whatever its name's case."""
+        return [m for m in self.all() if m.sobject.lower() == sobject.lower()]
+
+    def of_table(self, table: str) -> Mapping | None:
+        """The mapping that sends a table's edits to Salesforce, active or paused."""
+        found = [m for m in self.all() if m.table == table and m.direction is not Direction.SF_TO_PG]
+        return max(found, key=lambda m: m.active, default=None)
+
+
+def read(transaction: Transaction) -> tuple[Mapping, ...]:
+    """Read all mappings."""
+    rows = transaction.dicts(_Q["mappings"])
+    lists: dict[str, dict[str, frozenset[str]]] = {}
+    for listed in transaction.dicts(_Q["outbound_messages"]):
+        lists.setdefault(listed["sf_object_name"].lower(), {})[listed["action_id"]] = frozenset(listed["fields"])
+    return tuple(_mapping(row, lists.get(row["sf_object_name"].lower(), {})) for row in rows)
+
+
+def _mapping(row: dict[str, Any], listed: dict[str, frozenset[str]]) -> Mapping:
+    return Mapping(
+        id=row["id"],
+        sobject=row["sf_object_name"],
+        table=row["pg_table_name"],
+        direction=Direction(row["sync_direction"]),
+        active=row["is_active"],
+        key_column=row["key_column"],
+        external_id_field=row["external_id_field"],
+        fields=tuple(_field(f) for f in row["fields"]),
+        policy=Policy(row["conflict_policy"]),
+        configuration=row["configuration_version"],
+        listed=listed,
+    )
+
+
+def _field(held: dict[str, Any]) -> Field:
+    return Field(held["name"], held["column"], Kind(held["type"]), held["createable"], held["updateable"])
+
+
+def insert(transaction: Transaction, mapping: Mapping) -> int:
+    """Store a new mapping; its id.
+
+    Raises:
+        Terminal: it exists already, or another one writes from the same table.
+    """
+    fields = [
+        {"name": f.name, "column": f.column, "type": f.kind, "createable": f.createable, "updateable": f.updateable}
+        for f in mapping.fields
+    ]
+    rows = transaction.run(
+        _Q["insert_mapping"],
+        sobject=mapping.sobject,
+        table=mapping.table,
+        direction=mapping.direction,
+        key_column=mapping.key_column,
+        external_id_field=mapping.external_id_field,
+        fields=json.dumps(fields),
+        policy=mapping.policy,
+    )
+    return int(rows[0][0])
+
+
+def delete(transaction: Transaction, mapping_id: int) -> None:
+    """Forget a mapping; its table stays."""
+    transaction.run(_Q["delete_mapping"], id=mapping_id)
+
+
+def set_active(transaction: Transaction, mapping_ids: list[int], active: bool) -> None:
+    """Pause or resume delivery; capture goes on."""
+    transaction.run(_Q["set_active"], ids=mapping_ids, active=active)
+
+
+def register_outbound_message(transaction: Transaction, sobject: str, action_id: str, fields: list[str]) -> None:
+    """Store which fields an outbound message selects."""
+    transaction.run(_Q["register_outbound_message"], sobject=sobject, action_id=action_id, fields=fields)
+
+
+def bind_org(transaction: Transaction, org_id: str) -> None:
+    """Bind the database to an org, or check that it is bound to this one.
+
+    Raises:
+        Misconfigured: it belongs to another org.
+    """
+    bound = transaction.run(_Q["bind_org"], org_id=org_id)[0][0]
+    if bound != org_id:
+        raise Misconfigured(
+            "other_org",
+            f"this database belongs to org {bound}, not to {org_id}",
+            "Connect the database of this org, or the org of this database.",
+        )

@@ -1,0 +1,205 @@
+"""Rows that need care: edits that Salesforce has not got yet, rows born here, deletions, tombstones."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from common import conflict
+from common.change import Change, Ending, Op, Outcome
+from common.mapping import Mapping
+from common.ports import Verdict
+from common.postgres.connect import Transaction
+from common.postgres.queries import as_json
+from common.postgres.statements import ConfigurationChanged, Record, Statements, record
+from common.postgres.values import canonical
+
+Numbered = tuple[int, Change]
+ApplyStatement = Callable[[Mapping, Sequence[Record]], str]
+
+
+class Session:
+    """One transaction over some changes of one mapping; their rows stay locked until it ends."""
+
+    def __init__(self, transaction: Transaction, statements: Statements, mapping: Mapping, now: datetime) -> None:
+        self._tx = transaction
+        self._sql = statements
+        self._mapping = mapping
+        self._now = now
+        self._rows: dict[str, dict[str, Any]] = {}  # by Salesforce id
+        self._edits: dict[str, list[conflict.Edit]] = {}  # by row key
+
+    def settle(self, changes: Sequence[Numbered], read: bool, apply: ApplyStatement) -> list[tuple[int, Verdict]]:
+        """Bring each change in; a verdict for each."""
+        self._tx.run(self._sql["origin"], table=self._mapping.table)
+        if read:
+            self._lift([c.record_id for _, c in changes if c.op is Op.UPSERT])
+        self._lock([c for _, c in changes])
+        self._load_edits()
+        deletions = [(n, c) for n, c in changes if c.op is Op.DELETE]
+        upserts = [(n, c) for n, c in changes if c.op is Op.UPSERT]
+        return self._delete(deletions) + self._upsert(upserts, apply)
+
+    def _lift(self, sfids: list[str]) -> None:
+        if sfids:
+            self._tx.run(self._sql["lift"], table=self._mapping.table, sfids=sfids)
+
+    def _lock(self, changes: Sequence[Change]) -> None:
+        field = self._mapping.external_id_field
+        born = {str(c.fields[field]): c for c in changes if c.op is Op.UPSERT and c.fields.get(field)}
+        rows = self._tx.dicts(self._sql["lock_rows"], sfids=[c.record_id for c in changes], external_ids=list(born))
+        self._rows = {row["sfid"]: row for row in rows if row["sfid"]}
+        self._adopt([(row, born[row["record_id"]]) for row in rows if row["record_id"] in born])
+
+    def _adopt(self, found: list[tuple[dict[str, Any], Change]]) -> None:
+        """Rows that carry a record's external id become that record's rows."""
+        pairs = [(row, c) for row, c in found if row["sfid"] != c.record_id and c.record_id not in self._rows]
+        if not pairs:
+            return
+        replaced = [{"record_id": None, "sfid": row["sfid"]} for row, _ in pairs if row["sfid"]]
+        if replaced:  # external ids are unique: the record that had it before is gone
+            self._tx.run(self._sql["bury"], table=self._mapping.table, pairs=as_json(replaced))
+        self._tx.run(
+            self._sql["adopt"],
+            pairs=as_json({"record_id": row["record_id"], "sfid": c.record_id} for row, c in pairs),
+        )
+        self._rows |= {c.record_id: row | {"sfid": c.record_id} for row, c in pairs}
+
+    def _load_edits(self) -> None:
+        keys = [row["record_id"] for row in self._rows.values()]
+        if not keys:
+            return
+        for e in self._tx.dicts(self._sql["unsettled"], table=self._mapping.table, record_ids=keys):
+            edit = conflict.Edit(
+                e["id"], e["change_type"], e["state"], e["old_data"] or {}, e["new_data"] or {}, e["created_at"]
+            )
+            self._edits.setdefault(e["record_id"], []).append(edit)
+
+    def _edits_of(self, sfid: str) -> list[conflict.Edit]:
+        row = self._rows.get(sfid)
+        return self._edits.get(row["record_id"], []) if row else []
+
+    # -- upserts -----------------------------------------------------------------------------------
+
+    def _upsert(self, changes: Sequence[Numbered], apply: ApplyStatement) -> list[tuple[int, Verdict]]:
+        under_way = {n for n, c in changes if any(e.state == "sending" for e in self._edits_of(c.record_id))}
+        ready = [(n, c) for n, c in changes if n not in under_way]
+        done = [(n, _later(c)) for n, c in changes if n in under_way]
+        if ready:
+            records = [self._merged(n, c) for n, c in ready]
+            words: dict[int, str] = {n: word for n, word in self._tx.run_bound(apply(self._mapping, records))}
+            done += [(n, self._verdict(c, words[n])) for n, c in ready]
+        return done
+
+    def _merged(self, n: int, change: Change) -> Record:
+        """The record as the row will be: columns whose edits stand keep their value."""
+        merged_record = record(self._mapping, change, n, settled=True)
+        edits, row = self._edits_of(change.record_id), self._rows.get(change.record_id)
+        if not edits or row is None or not _newer(change, row):
+            return merged_record
+        arriving = {f.column: change.fields[f.name] for f in self._mapping.fields}
+        merged = conflict.merge(self._mapping, arriving, change.stamp, edits, canonical)
+        for position, f in enumerate(self._mapping.fields):
+            if f.column in merged.keep:
+                merged_record[f"c{position}"] = row["row"][f.column]
+        self._record(change, row["record_id"], merged)
+        return merged_record
+
+    def _record(self, change: Change, record_id: str, merged: conflict.Merged) -> None:
+        """Take lost edits out of the log, and keep the conflicts for people to see."""
+        if merged.retract:
+            ids = list(merged.retract)
+            self._tx.run(self._sql["release"], ids=ids)
+            retractions = as_json({"id": i, "columns": sorted(c)} for i, c in merged.retract.items())
+            self._tx.run(self._sql["retract"], retractions=retractions)
+            self._tx.run(self._sql["void"], ids=ids, now=self._now)
+        if merged.conflicts:
+            self._keep_conflicts(
+                {
+                    "record_id": record_id, "sfid": change.record_id, "field": c.field, "winner": c.winner,
+                    "old_value": _text(c.old), "postgres_value": _text(c.postgres),
+                    "salesforce_value": _text(c.salesforce),
+                }
+                for c in merged.conflicts
+            )  # fmt: skip
+
+    def _keep_conflicts(self, rows: Any) -> None:
+        self._tx.run(
+            self._sql["conflicts"], mapping_id=self._mapping.id, policy=self._mapping.policy, conflicts=as_json(rows)
+        )
+
+    def _verdict(self, change: Change, word: str) -> Verdict:
+        match word:
+            case "write":
+                ending = Ending.MERGED if self._edits_of(change.record_id) else Ending.APPLIED
+                return Verdict(Outcome(change, ending))
+            case "stale":
+                return Verdict(Outcome(change, Ending.STALE))
+            case "buried":
+                # A read found it alive, but its deletion is still on its way: it stays dead.
+                return Verdict(Outcome(change, Ending.DEAD, "deletion_under_way"))
+            case "remapped":
+                raise ConfigurationChanged
+            case _:
+                return Verdict(needs_read=True)
+
+    # -- deletions ---------------------------------------------------------------------------------
+
+    def _delete(self, changes: Sequence[Numbered]) -> list[tuple[int, Verdict]]:
+        if not changes:
+            return []
+        lost, kept, done = [], [], []
+        for n, change in changes:
+            edits = self._edits_of(change.record_id)
+            if any(e.state == "sending" for e in edits):
+                done.append((n, _later(change)))
+            elif conflict.delete_wins(self._mapping.policy, change.stamp, edits):
+                lost.append((n, change))
+            else:
+                kept.append((n, change))
+        self._bury([c for _, c in lost + kept])
+        self._tx.run(self._sql["delete"], sfids=[c.record_id for _, c in lost])
+        self._tx.run(self._sql["orphan"], sfids=[c.record_id for _, c in kept])
+        self._void([c for _, c in lost], "salesforce")
+        self._void([c for _, c in kept], "postgres")
+        done += [(n, Verdict(Outcome(c, Ending.DELETED))) for n, c in lost]
+        done += [(n, Verdict(Outcome(c, Ending.MERGED, "edited_here_later"))) for n, c in kept]
+        return done
+
+    def _bury(self, changes: Sequence[Change]) -> None:
+        pairs = [{"sfid": c.record_id, "record_id": self._rows.get(c.record_id, {}).get("record_id")} for c in changes]
+        if pairs:
+            self._tx.run(self._sql["bury"], table=self._mapping.table, pairs=as_json(pairs))
+
+    def _void(self, changes: Sequence[Change], winner: str) -> None:
+        """Where an edit met a deletion: the loser's edits leave the log, and the conflict is kept."""
+        edited = [c for c in changes if self._edits_of(c.record_id)]
+        if not edited:
+            return
+        if winner == "salesforce":
+            ids = [e.id for c in edited for e in self._edits_of(c.record_id)]
+            self._tx.run(self._sql["release"], ids=ids)
+            self._tx.run(self._sql["forget"], ids=ids, now=self._now)
+        self._keep_conflicts(
+            {
+                "record_id": self._rows[c.record_id]["record_id"], "sfid": c.record_id, "field": "IsDeleted",
+                "old_value": "false", "postgres_value": "false", "salesforce_value": "true", "winner": winner,
+            }
+            for c in edited
+        )  # fmt: skip
+
+
+def _newer(change: Change, row: dict[str, Any]) -> bool:
+    """Whether the guard will let it in; nothing may be decided by a change that it will not."""
+    stamp, read_at = change.version
+    if row["isthmus_written_at"] is not None and read_at < row["isthmus_written_at"]:
+        return False
+    return row["system_modstamp"] is None or (stamp, read_at) > (row["system_modstamp"], row["isthmus_read_at"])
+
+
+def _later(change: Change) -> Verdict:
+    """While a call is under way nobody can say whether this is its echo: look again when it has ended."""
+    return Verdict(Outcome(change, Ending.LATER, "being_sent", "The record is being sent to Salesforce right now."))
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,74 @@
+"""The statements of one mapping: sql/queries/table.sql with its names filled in, and the records they take."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from common.change import Change
+from common.errors import Transient
+from common.mapping import Field, Kind, Mapping
+from common.postgres.queries import identifier, load
+from common.postgres.values import RECORD_TYPE, into_record
+
+Record = dict[str, Any]
+
+
+class ConfigurationChanged(Transient):
+    """The mappings in memory are older than the database's. Nothing was written."""
+
+    def __init__(self) -> None:
+        super().__init__("configuration_changed", hint="The mappings are read again and the change is tried again.")
+
+
+class Statements:
+    """The statements of one mapping, with its names filled in."""
+
+    def __init__(self, mapping: Mapping) -> None:
+        self.mapping = mapping
+        columns = [identifier(f.column) for f in mapping.fields]
+        values = [_value(n, f) for n, f in enumerate(mapping.fields)]
+        names = {
+            "table": identifier(mapping.table),
+            "key": identifier(mapping.key_column),
+            "columns": "".join(f", {c}" for c in columns),
+            "values": "".join(f", {v}" for v in values),
+            "assignments": "".join(f",\n           {c} = excluded.{c}" for c in columns),
+            "record_columns": "".join(f", c{n} {RECORD_TYPE[f.kind]}" for n, f in enumerate(mapping.fields)),
+            "same": _same(columns, values),
+        }
+        self._texts = {name: _fill(text, names) for name, text in load("table").items()}
+
+    def __getitem__(self, name: str) -> str:
+        return self._texts[name]
+
+
+def _value(n: int, field: Field) -> str:
+    # Numbered, so that no field's column can be mistaken for one of the record's own.
+    return f"i.c{n}::integer" if field.kind is Kind.INTEGER else f"i.c{n}"
+
+
+def _same(columns: Sequence[str], values: Sequence[str]) -> str:
+    if not columns:
+        return "true"
+    return f"ROW({', '.join('t.' + c for c in columns)}) IS NOT DISTINCT FROM ROW({', '.join(values)})"
+
+
+def _fill(text: str, names: dict[str, str]) -> str:
+    for name, value in names.items():
+        text = text.replace("{" + name + "}", value)
+    return text
+
+
+def record(mapping: Mapping, change: Change, n: int, *, settled: bool = False) -> Record:
+    """One change as a record of the statement, by column."""
+    fields = change.fields
+    row: Record = {
+        "n": n,
+        "sfid": change.record_id,
+        "external_id": fields.get(mapping.external_id_field) or None,
+        "stamp": change.stamp.isoformat(),
+        "read_at": change.version[1].isoformat(),
+        "settled": settled,
+    }
+    for position, f in enumerate(mapping.fields):
+        row[f"c{position}"] = into_record(f, fields[f.name])
+    return row

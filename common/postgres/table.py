@@ -1,0 +1,143 @@
+"""The mapped tables: complete changes become rows, the newest version wins."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from common import clock
+from common.change import Change, Ending, Op, Outcome
+from common.errors import Terminal
+from common.mapping import Mapping
+from common.ports import Verdict
+from common.postgres import merge
+from common.postgres.connect import Database
+from common.postgres.queries import as_json, bind
+from common.postgres.statements import ConfigurationChanged, Record, Statements, record
+
+MAX_BATCH = 500  #: changes in one statement: its locks last some milliseconds
+
+
+class PostgresTable:
+    """Implements ports.Table."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime] = clock.now) -> None:
+        self._database = database
+        self._now = now
+        self._statements: dict[int, Statements] = {}
+
+    def apply(self, mapping: Mapping, changes: Sequence[Change], *, read: bool = False) -> list[Verdict]:
+        """Write complete changes, newest version wins. One verdict per change, same order.
+
+        Raises:
+            ConfigurationChanged, Transient, Misconfigured: nothing, or whole slices of it, was written; try all again.
+        """
+        verdicts: list[Verdict | None] = [None] * len(changes)
+        chosen = self._newest(changes, verdicts)
+        for start in range(0, len(chosen), MAX_BATCH):
+            self._slice(mapping, changes, chosen[start : start + MAX_BATCH], verdicts, read)
+        return [v for v in verdicts if v is not None]
+
+    def _newest(self, changes: Sequence[Change], verdicts: list[Verdict | None]) -> list[int]:
+        """Positions of each record's newest change; the others are judged on the spot."""
+        best: dict[str, int] = {}
+        for n, change in enumerate(changes):
+            m = best.setdefault(change.record_id, n)
+            if m == n:
+                continue
+            other = changes[m]
+            if change.version == other.version and change.fields != other.fields:
+                verdicts[n] = Verdict(needs_read=True)  # which of the two is newer, only a read can tell
+                continue
+            newer, older = (n, m) if change.version > other.version else (m, n)
+            best[change.record_id] = newer
+            verdicts[older] = _ended(changes[older], Ending.STALE)
+        return list(best.values())
+
+    def _slice(
+        self, mapping: Mapping, changes: Sequence[Change], chosen: list[int], verdicts: list[Verdict | None], read: bool
+    ) -> None:
+        """Write some; where one of them is refused, cut in halves until the culprit stands alone."""
+        try:
+            self._write(mapping, changes, chosen, verdicts, read)
+        except Terminal as exc:
+            if len(chosen) == 1:
+                change = changes[chosen[0]]
+                verdicts[chosen[0]] = Verdict(Outcome(change, Ending.FAILED, exc.reason, exc.hint, exc.detail))
+                return
+            middle = len(chosen) // 2
+            self._slice(mapping, changes, chosen[:middle], verdicts, read)
+            self._slice(mapping, changes, chosen[middle:], verdicts, read)
+
+    def _write(
+        self, mapping: Mapping, changes: Sequence[Change], chosen: list[int], verdicts: list[Verdict | None], read: bool
+    ) -> None:
+        careful = [n for n in chosen if read or changes[n].op is Op.DELETE]
+        plain = [n for n in chosen if not read and changes[n].op is Op.UPSERT]
+        if plain:
+            for n, word in self._at_once(mapping, changes, plain):
+                if word in ("adopt", "unsettled"):
+                    careful.append(n)
+                else:
+                    verdicts[n] = _verdict(changes[n], word)
+        if careful:
+            for n, verdict in self._with_care(mapping, changes, sorted(careful), read):
+                verdicts[n] = verdict
+
+    def _at_once(self, mapping: Mapping, changes: Sequence[Change], chosen: list[int]) -> list[tuple[int, str]]:
+        """The common case, in one round trip: no edits of ours are in the way."""
+        statements = self._of(mapping)
+        sfids = [changes[n].record_id for n in chosen]
+        script = ";\n".join(
+            (
+                bind(statements["origin"], table=mapping.table),
+                bind(statements["lock"], sfids=sfids),
+                self.apply_statement(mapping, [record(mapping, changes[n], n) for n in chosen]),
+            )
+        )
+        rows = self._database.at_once(script)
+        return [(n, _word(word)) for n, word in rows]
+
+    def apply_statement(self, mapping: Mapping, records: Sequence[Record]) -> str:
+        """The guarded statement with its records."""
+        return bind(
+            self._of(mapping)["apply"],
+            records=as_json(records),
+            table=mapping.table,
+            mapping_id=mapping.id,
+            configuration=mapping.configuration,
+        )
+
+    def _with_care(
+        self, mapping: Mapping, changes: Sequence[Change], chosen: list[int], read: bool
+    ) -> list[tuple[int, Verdict]]:
+        """Rows with edits that Salesforce has not got yet, rows born here, deletions, tombstones."""
+        with self._database.transaction() as transaction:
+            session = merge.Session(transaction, self._of(mapping), mapping, self._now())
+            return session.settle([(n, changes[n]) for n in chosen], read, self.apply_statement)
+
+    def _of(self, mapping: Mapping) -> Statements:
+        held = self._statements.get(mapping.id)
+        if held is None or held.mapping is not mapping:
+            held = self._statements[mapping.id] = Statements(mapping)
+        return held
+
+
+def _word(word: str) -> str:
+    if word == "remapped":
+        raise ConfigurationChanged
+    return word
+
+
+def _verdict(change: Change, word: str) -> Verdict:
+    match word:
+        case "write":
+            return _ended(change, Ending.APPLIED)
+        case "stale":
+            return _ended(change, Ending.STALE)
+        case "buried":
+            return Verdict(needs_read=True, buried=True)
+        case _:
+            return Verdict(needs_read=True)
+
+
+def _ended(change: Change, ending: Ending) -> Verdict:
+    return Verdict(Outcome(change, ending))

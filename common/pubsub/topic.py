@@ -1,0 +1,59 @@
+"""Publishing, confirmed before it returns."""
+
+from collections.abc import Mapping, Sequence
+
+from google.api_core import exceptions
+from google.pubsub_v1 import PublisherClient, PubsubMessage
+
+from common import codec
+from common.change import Change
+from common.errors import Misconfigured, Transient
+
+PUBLISH_SECONDS = 20.0
+MAX_REQUEST = 8_000_000  #: bytes in one request; Pub/Sub takes 10 MB
+MAX_CHANGES = 200  #: in one message from Salesforce: one transaction of upsert_postgres
+MAX_SEND = 1000  #: in one message to Salesforce: one Composite of five collections
+
+
+class PubsubTopic:
+    """Implements ports.Topic with the synchronous client: what it has not confirmed raises."""
+
+    def __init__(self, name: str, *, max_changes: int = MAX_CHANGES, client: PublisherClient | None = None) -> None:
+        self._name = name
+        self._max_changes = max_changes
+        self._client = client
+
+    def publish(self, changes: Sequence[Change], *, trace: str = "") -> None:
+        """Publish changes of one object.
+
+        Raises:
+            Transient: perhaps none, perhaps some were published.
+            Misconfigured: the topic does not exist, or we may not publish to it.
+        """
+        attributes = {"traceparent": trace} if trace else {}
+        self.publish_raw(list(codec.encode(changes, max_changes=self._max_changes)), attributes)
+
+    def publish_raw(self, payloads: Sequence[bytes], attributes: Mapping[str, str]) -> None:
+        """Publish bytes as they are. Raises as `publish` does."""
+        request: list[PubsubMessage] = []
+        size = 0
+        for payload in payloads:
+            if request and size + len(payload) > MAX_REQUEST:
+                self._send(request)
+                request, size = [], 0
+            request.append(PubsubMessage(data=payload, attributes=attributes))
+            size += len(payload)
+        if request:
+            self._send(request)
+
+    def _send(self, messages: list[PubsubMessage]) -> None:
+        if self._client is None:
+            self._client = PublisherClient()
+        try:
+            self._client.publish(topic=self._name, messages=messages, timeout=PUBLISH_SECONDS)
+        except (exceptions.NotFound, exceptions.PermissionDenied, exceptions.Unauthenticated) as exc:
+            raise Misconfigured(
+                "topic_refused", str(exc), f"Check that {self._name} exists and may be published to."
+            ) from exc
+        except (exceptions.GoogleAPIError, ValueError) as exc:
+            raise Transient("publish_failed", str(exc), "Pub/Sub could not be reached; it is tried again.") from exc

@@ -1,0 +1,1 @@
+"""The Salesforce room: SOAP, REST, describe and their clients live here and nowhere else."""

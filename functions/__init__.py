@@ -1,0 +1,1 @@
+"""Doors: one folder, one place where the world starts us."""

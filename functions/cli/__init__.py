@@ -1,0 +1,1 @@
+"""Door: the command line, `isthmus`. One module for each group of commands."""

@@ -1,0 +1,167 @@
+"""Commands on mappings: create from describe, list, pause, resume, delete; and outbound messages' field lists."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from common import config, ids
+from common.errors import Misconfigured, Terminal
+from common.mapping import Direction, Mapping, Policy, heroku, snake
+from common.postgres import ddl, mappings
+from common.postgres.connect import Database, Transaction
+from common.salesforce import describe, wsdl
+from common.salesforce.session import Session
+from functions.cli.tables import show
+
+Groups = Any  #: argparse keeps the type of subparsers to itself
+
+
+def add_to(groups: Groups) -> None:
+    commands = groups.add_parser("mapping", help="what is synced").add_subparsers(metavar="ACTION", required=True)
+    _add_create(commands)
+    commands.add_parser("list", help="every mapping").set_defaults(run=_list)
+    for name, run, text in (
+        ("pause", _pause, "stop delivering; capture goes on"),
+        ("resume", _resume, "deliver again"),
+        ("delete", _delete, "end capture and forget the mapping; the table stays"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("object", help="API name, or schema.table")
+        command.set_defaults(run=run)
+    outbound = groups.add_parser("outbound-message", help="which fields an outbound message selects")
+    register = outbound.add_subparsers(metavar="ACTION", required=True).add_parser("register", help="read its WSDL")
+    register.add_argument("wsdl", type=Path, help="the file that Setup offers as 'Click for WSDL'")
+    register.add_argument("--action-id", default="", help="04k...; only where an object has several messages")
+    register.set_defaults(run=_register)
+
+
+def _add_create(commands: Groups) -> None:
+    create = commands.add_parser(
+        "create", help="map an object: show the DDL, then create table, triggers, configuration"
+    )
+    create.add_argument("object", help="API name, such as Account or My_Object__c")
+    create.add_argument("--table", help="schema.table; default salesforce.<name>")
+    create.add_argument("--direction", choices=[d.value for d in Direction], default=Direction.BIDIRECTIONAL.value)
+    create.add_argument("--fields", help="API names, separated by commas; default every field that can be mapped")
+    create.add_argument("--names", choices=["snake", "heroku"], default="snake", help="how columns are named")
+    create.add_argument("--external-id", help="default SF_EXTERNAL_ID_FIELD, External_Id__c")
+    create.add_argument("--policy", choices=[p.value for p in Policy], default=Policy.LAST_WRITER_WINS.value)
+    create.add_argument("--yes", action="store_true", help="do not ask")
+    create.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")
+    create.set_defaults(run=_create)
+
+
+def _create(chosen: argparse.Namespace, env: config.Environment) -> None:
+    settings = config.salesforce(env)
+    session = Session(settings)
+    described = describe.fetch(session, chosen.object)
+    name = (snake if chosen.names == "snake" else heroku)(described["name"])
+    plan = describe.to_mapping(
+        described,
+        table=chosen.table if chosen.table and "." in chosen.table else f"salesforce.{chosen.table or name}",
+        direction=Direction(chosen.direction),
+        external_id_field=chosen.external_id or settings.external_id_field,
+        style=chosen.names,
+        only=[f.strip() for f in (chosen.fields or "").split(",") if f.strip()],
+        policy=Policy(chosen.policy),
+    )
+    _show_plan(plan)
+    if chosen.dry_run or not (chosen.yes or _agreed()):
+        print("Nothing was done.")
+        return
+    with Database(config.database(env)).transaction() as tx:
+        mappings.bind_org(tx, session.org_id)
+        _build(tx, plan.mapping)
+    print(f"{plan.mapping.sobject} is mapped to {plan.mapping.table}.")
+
+
+def _show_plan(plan: describe.Described) -> None:
+    for statement in ddl.create(plan.mapping):
+        print(f"{statement};\n")
+    for field, why in plan.left_out.items():
+        print(f"not mapped: {field} ({why})")
+    readonly = [f.name for f in plan.mapping.fields if not (f.createable or f.updateable)]
+    if readonly and plan.mapping.direction is not Direction.SF_TO_PG:
+        print(f"never sent to Salesforce: {', '.join(readonly)} (read-only)")
+    for warning in plan.warnings:
+        print(f"note: {warning}")
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        raise Misconfigured("not_confirmed", "nobody can be asked here", "Add --yes, or --dry-run to look only.")
+    return input("Run this? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _build(tx: Transaction, mapping: Mapping) -> None:
+    if ddl.table_exists(tx, mapping.table):
+        raise Terminal("table_exists", mapping.table, "Name another one with --table, or drop it if nobody needs it.")
+    for statement in ddl.create(mapping):
+        tx.run_bound(statement)
+    mappings.insert(tx, mapping)
+
+
+def _list(_: argparse.Namespace, env: config.Environment) -> None:
+    with Database(config.database(env)).transaction() as tx:
+        found = mappings.read(tx)
+    rows = [
+        {
+            "object": m.sobject, "table": m.table, "direction": m.direction, "fields": len(m.fields),
+            "external id": m.external_id_field, "policy": m.policy, "state": "active" if m.active else "paused",
+        }
+        for m in found
+    ]  # fmt: skip
+    show(rows, empty="none; `isthmus mapping create Account` makes one")
+
+
+def _pause(chosen: argparse.Namespace, env: config.Environment) -> None:
+    _switch(chosen.object, env, active=False)
+
+
+def _resume(chosen: argparse.Namespace, env: config.Environment) -> None:
+    _switch(chosen.object, env, active=True)
+
+
+def _switch(name: str, env: config.Environment, *, active: bool) -> None:
+    with Database(config.database(env)).transaction() as tx:
+        found = _find(tx, name)
+        mappings.set_active(tx, [m.id for m in found], active)
+    for m in found:
+        print(f"{m.sobject} <-> {m.table}: {'active' if active else 'paused'}")
+
+
+def _delete(chosen: argparse.Namespace, env: config.Environment) -> None:
+    with Database(config.database(env)).transaction() as tx:
+        found = _find(tx, chosen.object)
+        for m in found:
+            tx.run_bound(ddl.end_capture(m))
+            mappings.delete(tx, m.id)
+    for m in found:
+        print(f"{m.sobject} is no longer mapped; the table {m.table} stays as it is.")
+
+
+def _find(tx: Transaction, name: str) -> list[Mapping]:
+    known = mappings.read(tx)
+    found = [m for m in known if name.lower() in (m.sobject.lower(), m.table)]
+    if not found:
+        names = ", ".join(sorted(m.sobject for m in known)) or "none"
+        raise Terminal("mapping_missing", f"{name} is not mapped", f"Mapped objects: {names}.")
+    return found
+
+
+def _register(chosen: argparse.Namespace, env: config.Environment) -> None:
+    try:
+        text = chosen.wsdl.read_bytes()
+    except OSError as exc:
+        raise Terminal("wsdl_unreadable", str(exc), "Name the file that Setup offers as 'Click for WSDL'.") from exc
+    action = ids.to_18(chosen.action_id) if ids.is_id(chosen.action_id) else chosen.action_id
+    sobject, fields = wsdl.parse(text)
+    with Database(config.database(env)).transaction() as tx:
+        mapped = [m for m in mappings.read(tx) if m.sobject.lower() == sobject.lower()]
+        mappings.register_outbound_message(tx, sobject, action, fields)
+    print(f"{sobject}: {len(fields)} fields are known to be in the message.")
+    for m in mapped:
+        missing = [name for name in m.read_fields if name not in fields]
+        if missing:
+            print(f"note: {m.table} maps more than the message selects; each change costs a read: {', '.join(missing)}")

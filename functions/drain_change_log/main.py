@@ -1,0 +1,64 @@
+"""Door: the scheduler, or a nudge, wakes us; what Postgres owes Salesforce is claimed, merged and published."""
+
+import os
+import time
+
+import flask
+import functions_framework
+
+from common import config, health, log
+from common.errors import IsthmusError
+from common.flows import drain
+from common.postgres.change_log import ChangeLog
+from common.postgres.connect import Database
+from common.postgres.listen import Listener
+from common.postgres.mappings import MappingBook
+from common.pubsub.topic import MAX_SEND, PubsubTopic
+
+DOOR = "drain_change_log"
+BUDGET_SECONDS = 50.0  #: one run; the next is a minute after this one began
+LOOK_SECONDS = 5.0  #: within a listen window: what was to be tried again later makes no noise when it is due
+
+database_settings, topics, call_seconds = config.read(
+    DOOR, os.environ, lambda env: (config.database(env), config.topics(env), config.call_seconds(env))
+)
+database = Database(database_settings)
+book = MappingBook(database)
+change_log = ChangeLog(database, book, call_seconds=call_seconds)
+topic = PubsubTopic(topics.postgres_changes, max_changes=MAX_SEND)
+
+
+@functions_framework.http
+def drain_change_log(request: flask.Request) -> tuple[str, int] | tuple[str, int, dict[str, str]]:
+    if request.method in ("GET", "HEAD"):
+        return health.ok(DOOR)
+    listen = min(request.args.get("listen", 0.0, type=float), BUDGET_SECONDS)
+    try:
+        records = _run(listen, request.headers.get("traceparent", ""))
+    except IsthmusError as exc:
+        log.trouble(DOOR, exc)
+        return f"{exc.reason}\n", 503
+    return f"{records}\n", 200
+
+
+def _run(listen: float, trace: str) -> int:
+    """Drain; then, in a listen window, drain again whenever something is captured."""
+    began = time.monotonic()
+    listener = Listener(database_settings) if listen > 0 else None
+    try:
+        records = _drain(began, trace)
+        while listener is not None and (left := began + listen - time.monotonic()) > 0:
+            listener.wait(min(left, LOOK_SECONDS))
+            records += _drain(began, trace)
+    finally:
+        if listener is not None:
+            listener.close()
+    return records
+
+
+def _drain(began: float, trace: str) -> int:
+    book.refresh()
+    done = drain.run(change_log, topic, go_on=lambda: time.monotonic() - began < BUDGET_SECONDS, trace=trace)
+    if done.records:
+        log.run(DOOR, "drain", trace=trace, records=done.records, published=done.published, refused=done.refused)
+    return done.records

@@ -1,0 +1,43 @@
+"""Door: messages that ran out of attempts are pushed here, to /<topic>; they are sent on again, or kept with a reason."""
+
+import os
+from collections.abc import Sequence
+
+import flask
+import functions_framework
+
+from common import clock, config, health
+from common.change import Outcome
+from common.errors import Terminal
+from common.flows import dead_letters
+from common.postgres.connect import Database
+from common.postgres.dead_letters import DeadLetters
+from common.pubsub import push
+from common.pubsub.topic import PubsubTopic
+
+DOOR = "keep_dead_letters"
+TOPICS = ("salesforce-changes", "postgres-changes", "work")
+
+database_settings, names = config.read(DOOR, os.environ, lambda env: (config.database(env), config.topics(env)))
+letters = DeadLetters(Database(database_settings))
+topics = {short: PubsubTopic(names.full(short)) for short in TOPICS}
+
+
+@functions_framework.http
+def keep_dead_letters(request: flask.Request) -> push.Answer | tuple[str, int, dict[str, str]]:
+    if request.method in ("GET", "HEAD"):
+        return health.ok(DOOR)
+    topic = request.path.strip("/")
+    if topic not in TOPICS:
+        return f"Expected the path /<topic>, one of {', '.join(TOPICS)}; got /{topic}.\n", 404
+
+    def handle(delivery: push.Delivery) -> Sequence[Outcome]:
+        message = dead_letters.Message(
+            topic, delivery.data, delivery.message_id, delivery.published_at, delivery.attributes
+        )
+        return dead_letters.keep(message, topics[topic], letters, clock.now)
+
+    def bury(delivery: push.Delivery, exc: Terminal) -> None:
+        letters.bury_bytes(topic, delivery.message_id, delivery.data, exc, delivery.attempt)
+
+    return push.answer(DOOR, request.get_json(silent=True), handle=handle, bury=bury)

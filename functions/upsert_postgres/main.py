@@ -1,0 +1,51 @@
+"""Door: Pub/Sub pushes changes from Salesforce here; Postgres gets them."""
+
+import os
+from collections.abc import Sequence
+
+import flask
+import functions_framework
+
+from common import clock, codec, config, health
+from common.change import Outcome
+from common.errors import Terminal
+from common.flows import to_postgres
+from common.postgres.connect import Database
+from common.postgres.dead_letters import DeadLetters
+from common.postgres.mappings import MappingBook
+from common.postgres.table import PostgresTable
+from common.pubsub import push
+from common.pubsub.topic import PubsubTopic
+from common.salesforce.org import SalesforceOrg
+from common.salesforce.session import Session
+
+DOOR = "upsert_postgres"
+
+database_settings, salesforce, topics = config.read(
+    DOOR, os.environ, lambda env: (config.database(env), config.salesforce(env), config.topics(env))
+)
+database = Database(database_settings)
+letters = DeadLetters(database)
+world = to_postgres.World(
+    mappings=MappingBook(database),
+    table=PostgresTable(database),
+    org=SalesforceOrg(Session(salesforce)),
+    graveyard=letters,
+    topic=PubsubTopic(topics.salesforce_changes),
+    now=clock.now,
+)
+
+
+@functions_framework.http
+def upsert_postgres(request: flask.Request) -> push.Answer | tuple[str, int, dict[str, str]]:
+    if request.method in ("GET", "HEAD"):
+        return health.ok(DOOR)
+    return push.answer(DOOR, request.get_json(silent=True), handle=_handle, bury=_bury)
+
+
+def _handle(delivery: push.Delivery) -> Sequence[Outcome]:
+    return to_postgres.apply(codec.decode(delivery.data), world, trace=delivery.trace)
+
+
+def _bury(delivery: push.Delivery, exc: Terminal) -> None:
+    letters.bury_bytes(to_postgres.TOPIC, delivery.message_id, delivery.data, exc, delivery.attempt)

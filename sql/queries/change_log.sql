@@ -1,0 +1,167 @@
+-- claim --
+-- Lock up to :limit records that are due, each through its oldest open row; records that another
+-- drainer holds are skipped, and so are records whose last call may still be carried out.
+-- `follow` then shows the rest of each record's rows, in the same transaction.
+SELECT c.table_name, c.record_id
+  FROM isthmus.change_log AS c
+ WHERE c.state IN ('new', 'claimed', 'sending', 'retry')
+   AND c.table_name = ANY (:tables)
+   AND (c.state = 'new'
+        OR (c.state = 'retry' AND c.next_attempt_at <= :now)
+        OR (c.state IN ('claimed', 'sending') AND c.lease_until <= :now))
+   AND NOT EXISTS (
+           SELECT
+             FROM isthmus.change_log AS older
+            WHERE older.table_name = c.table_name
+              AND older.record_id = c.record_id
+              AND older.id < c.id
+              AND older.state IN ('new', 'claimed', 'sending', 'retry')
+       )
+   AND NOT EXISTS (
+           SELECT
+             FROM isthmus.change_log AS held
+            WHERE held.table_name = c.table_name
+              AND held.record_id = c.record_id
+              AND held.hold_until > :now
+       )
+ ORDER BY c.id
+ LIMIT :limit
+   FOR UPDATE OF c SKIP LOCKED
+
+-- follow --
+-- Every open row of these records, in their order. Failed ones too: a later edit takes them up.
+SELECT c.id, c.table_name, c.record_id, c.change_type, c.old_data, c.new_data, c.created_at, c.state::text, c.attempts
+  FROM isthmus.change_log AS c
+  JOIN json_to_recordset(:records) AS r (table_name text, record_id text)
+ USING (table_name, record_id)
+ WHERE c.state IN ('new', 'claimed', 'sending', 'retry', 'failed')
+ ORDER BY c.id
+
+-- mark --
+-- Give each batch its claim; the lease is short, for nothing has been sent yet.
+UPDATE isthmus.change_log AS c
+   SET state = 'claimed', claim = r.claim, lease_until = :lease_until, next_attempt_at = NULL
+  FROM json_to_recordset(:batches) AS r (claim uuid, id bigint)
+ WHERE c.id = r.id
+
+-- void --
+-- Edits that need not be sent: inserted and deleted again, or nothing in them can be written.
+UPDATE isthmus.change_log AS c
+   SET state = 'merged', processed_at = :now, lease_until = NULL, next_attempt_at = NULL, claim = NULL
+ WHERE c.id = ANY (:ids)
+
+-- take --
+-- Take what is still owed of these claims: only they may send it, and the lease outlasts the call.
+-- `again` tells that an earlier taker went away without an answer.
+WITH taken AS (
+    UPDATE isthmus.change_log AS c
+       SET state = 'sending', lease_until = :lease_until, attempts = c.attempts + 1,
+           hold_until = CASE WHEN c.state = 'sending' THEN greatest(c.hold_until, c.lease_until) ELSE c.hold_until END
+     WHERE c.claim = ANY (:claims ::uuid[])
+       AND c.state IN ('claimed', 'sending')
+    RETURNING c.claim, c.table_name, c.record_id, c.attempts, c.old_data ->> 'sfid' AS old_sfid
+)
+SELECT t.claim::text, t.table_name, t.record_id, max(t.attempts) AS attempts, max(t.old_sfid) AS old_sfid,
+       (SELECT configuration_version FROM isthmus.identity) AS configuration_version
+  FROM taken AS t
+ GROUP BY t.claim, t.table_name, t.record_id
+
+-- rows --
+-- The rows of these records as they stand.
+SELECT t.{key} AS record_id, t.sfid, CASE WHEN t.sfid IS NULL THEN to_jsonb(t) END AS row
+  FROM {table} AS t
+ WHERE t.{key} = ANY (:record_ids)
+
+-- buried --
+-- The Salesforce ids of deleted rows, as far as they are known.
+SELECT b.record_id, b.sfid
+  FROM isthmus.tombstone AS b
+ WHERE b.table_name = :table
+   AND b.record_id = ANY (:record_ids)
+   AND b.sfid IS NOT NULL
+
+-- settle --
+-- Write down how Salesforce took each batch. Who lost the claim in the meantime changes nothing.
+WITH results AS MATERIALIZED (
+    SELECT *
+      FROM json_to_recordset(:results) AS r (claim uuid, state text, error text, next_attempt_at timestamptz)
+), settled AS (
+    UPDATE isthmus.change_log AS c
+       SET state = r.state::isthmus.change_state,
+           processed_at = CASE WHEN r.state = 'done' THEN :now ::timestamptz END,
+           next_attempt_at = r.next_attempt_at,
+           last_error = r.error,
+           lease_until = NULL
+      FROM results AS r
+     WHERE c.claim = r.claim
+       AND c.state = 'sending'
+    RETURNING c.claim, c.state, c.created_at, c.table_name, c.record_id
+), counted AS (
+    INSERT INTO isthmus.sync_metrics (sync_config_id, direction, synced_count, status, lag_ms)
+    SELECT :mapping_id, 'PG_TO_SF', count(DISTINCT s.claim),
+           (CASE WHEN s.state = 'done' THEN 'SUCCESS' ELSE 'FAILURE' END)::isthmus.sync_status,
+           extract(epoch FROM :now ::timestamptz - min(s.created_at)) * 1000
+      FROM settled AS s
+     WHERE s.state IN ('done', 'failed')
+     GROUP BY s.state = 'done', (CASE WHEN s.state = 'done' THEN 'SUCCESS' ELSE 'FAILURE' END)
+)
+SELECT DISTINCT s.claim::text
+  FROM settled AS s
+
+-- wake --
+-- Edits that came while their record was being sent can go now: wake whoever listens.
+SELECT pg_notify('isthmus_change_log', '')
+ WHERE EXISTS (
+           SELECT
+             FROM isthmus.change_log AS c
+            WHERE c.table_name = :table
+              AND c.record_id = ANY (:record_ids)
+              AND c.state = 'new'
+       )
+
+-- write_back --
+-- Give the rows the ids that Salesforce gave their records, and note when we wrote.
+UPDATE {table} AS t
+   SET sfid = coalesce(t.sfid, r.sfid),
+       isthmus_written_at = :now
+  FROM json_to_recordset(:sent) AS r (record_id text, sfid text)
+ WHERE t.{key} = r.record_id
+
+-- name_tombstones --
+-- A row that was deleted while its record was being created: now the record's id is known.
+UPDATE isthmus.tombstone AS b
+   SET sfid = r.sfid
+  FROM json_to_recordset(:sent) AS r (record_id text, sfid text)
+ WHERE b.table_name = :table
+   AND b.record_id = r.record_id
+   AND b.sfid IS NULL
+
+-- reopen --
+-- Failed edits are tried once more: of one record, or all of a table.
+UPDATE isthmus.change_log AS c
+   SET state = 'new', claim = NULL
+ WHERE c.state = 'failed'
+   AND c.table_name = :table
+   AND (:record_id ::text IS NULL OR c.record_id = :record_id)
+RETURNING c.id
+
+-- waiting --
+-- How many records wait, and since when.
+SELECT count(DISTINCT (c.table_name, c.record_id)), min(c.created_at)
+  FROM isthmus.change_log AS c
+ WHERE c.state IN ('new', 'claimed', 'sending', 'retry')
+
+-- refuse --
+-- Claimed edits with values that Salesforce cannot hold: they fail without a call.
+UPDATE isthmus.change_log AS c
+   SET state = 'failed', last_error = r.error, lease_until = NULL, attempts = c.attempts + 1
+  FROM json_to_recordset(:errors) AS r (claim uuid, error text)
+ WHERE c.claim = r.claim
+   AND c.state = 'claimed'
+
+-- release --
+-- Claims that were never published go back to the log.
+UPDATE isthmus.change_log
+   SET state = 'new', claim = NULL, lease_until = NULL
+ WHERE claim = ANY (:claims ::uuid[])
+   AND state = 'claimed'

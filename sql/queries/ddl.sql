@@ -1,0 +1,69 @@
+-- schema --
+-- The schema that mapped tables live in.
+CREATE SCHEMA IF NOT EXISTS {schema}
+
+-- table --
+-- `id` is the record's external id and never changes; `sfid` is empty until Salesforce has the record.
+-- (system_modstamp, isthmus_read_at) is the row's version; isthmus_written_at is when we last wrote the record.
+CREATE TABLE {table} (
+    {key} text PRIMARY KEY DEFAULT gen_random_uuid(),
+    sfid varchar(18) COLLATE "C" UNIQUE,
+    system_modstamp timestamptz{columns},
+    isthmus_read_at timestamptz,
+    isthmus_written_at timestamptz
+)
+
+-- modstamp_index --
+-- Serves the comparison of both sides in windows of time.
+CREATE INDEX {modstamp_index}
+    ON {table} (system_modstamp)
+
+-- capture_insert --
+-- Capture what the application writes; our own writes name the table in isthmus.origin. What another trigger
+-- writes while ours are at work (pg_trigger_depth) is the application's and is captured.
+CREATE TRIGGER isthmus_capture_insert
+ AFTER INSERT ON {table}
+   FOR EACH ROW
+  WHEN (current_setting('isthmus.origin', true) IS DISTINCT FROM {table_text} OR pg_trigger_depth() > 0)
+EXECUTE FUNCTION isthmus.capture_v1({arguments})
+
+-- capture_update --
+-- Only edits of mapped columns, and of the key, which is refused.
+CREATE TRIGGER isthmus_capture_update
+ AFTER UPDATE ON {table}
+   FOR EACH ROW
+  WHEN ((current_setting('isthmus.origin', true) IS DISTINCT FROM {table_text} OR pg_trigger_depth() > 0)
+        AND ROW({old_columns}) IS DISTINCT FROM ROW({new_columns}))
+EXECUTE FUNCTION isthmus.capture_v1({arguments})
+
+-- capture_delete --
+-- A deletion leaves a tombstone too.
+CREATE TRIGGER isthmus_capture_delete
+ AFTER DELETE ON {table}
+   FOR EACH ROW
+  WHEN (current_setting('isthmus.origin', true) IS DISTINCT FROM {table_text} OR pg_trigger_depth() > 0)
+EXECUTE FUNCTION isthmus.capture_v1({arguments})
+
+-- refuse_truncate --
+-- TRUNCATE fires no row trigger.
+CREATE TRIGGER isthmus_refuse_truncate
+BEFORE TRUNCATE ON {table}
+   FOR EACH STATEMENT
+EXECUTE FUNCTION isthmus.refuse_truncate_v1()
+
+-- end_capture --
+-- The mapping is deleted: the table stays, nothing of ours runs in it any more.
+DO $$
+BEGIN
+    DROP TRIGGER IF EXISTS isthmus_capture_insert ON {table};
+    DROP TRIGGER IF EXISTS isthmus_capture_update ON {table};
+    DROP TRIGGER IF EXISTS isthmus_capture_delete ON {table};
+    DROP TRIGGER IF EXISTS isthmus_refuse_truncate ON {table};
+EXCEPTION WHEN undefined_table OR invalid_schema_name THEN
+    NULL;
+END
+$$
+
+-- exists --
+-- Whether there is such a table.
+SELECT to_regclass(:table) IS NOT NULL

@@ -1,0 +1,49 @@
+-- mappings --
+-- Every mapping, with the configuration's version of the same moment.
+SELECT m.id, m.sf_object_name, m.pg_table_name, m.sync_direction::text, m.is_active, m.key_column,
+       m.external_id_field, m.fields, m.conflict_policy::text, i.configuration_version
+  FROM isthmus.sync_configurations AS m
+ CROSS JOIN isthmus.identity AS i
+ ORDER BY m.id;
+
+-- outbound_messages --
+-- The known field lists of outbound messages.
+SELECT sf_object_name, action_id, fields
+  FROM isthmus.outbound_message;
+
+-- insert_mapping --
+-- Store a new mapping.
+INSERT INTO isthmus.sync_configurations
+       (sf_object_name, pg_table_name, sync_direction, key_column, external_id_field, fields, conflict_policy)
+VALUES (:sobject, :table, :direction ::isthmus.sync_direction, :key_column, :external_id_field, :fields ::jsonb,
+        :policy ::isthmus.conflict_policy)
+RETURNING id;
+
+-- delete_mapping --
+-- Forget a mapping.
+DELETE FROM isthmus.sync_configurations
+ WHERE id = :id;
+
+-- set_active --
+-- Pause or resume.
+UPDATE isthmus.sync_configurations
+   SET is_active = :active, updated_at = now()
+ WHERE id = ANY (:ids)
+   AND is_active <> :active;
+
+-- register_outbound_message --
+-- Store which fields a message selects; a newer list replaces the older one.
+WITH stored AS (
+    INSERT INTO isthmus.outbound_message (sf_object_name, action_id, fields)
+    VALUES (:sobject, :action_id, :fields)
+        ON CONFLICT (sf_object_name, action_id) DO UPDATE
+       SET fields = excluded.fields, registered_at = now()
+)
+UPDATE isthmus.identity
+   SET configuration_version = configuration_version + 1;
+
+-- bind_org --
+-- The first one who asks binds the database to its org.
+UPDATE isthmus.identity
+   SET org_id = coalesce(org_id, :org_id)
+RETURNING org_id;

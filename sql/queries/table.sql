@@ -1,0 +1,188 @@
+-- origin --
+-- Tell the capture trigger that what follows in this transaction is ours, for this table only.
+SET LOCAL isthmus.origin = :table
+
+-- lock --
+-- Lock the rows that the batch may touch, in key order, so that two batches never wait for each
+-- other in a circle, and so that the next statement sees every edit that was committed before.
+-- Returns nothing: HAVING makes Postgres run it all the same.
+SELECT
+  FROM (
+      SELECT
+        FROM {table} AS t
+       WHERE t.sfid = ANY (:sfids)
+       ORDER BY t.{key}
+         FOR NO KEY UPDATE
+  ) AS locked
+HAVING count(*) < 0
+
+-- apply --
+-- Write every record that is newer than its row, in one guarded statement, and say of each what became of it.
+-- A record goes back to the caller unwritten where it must be read first (`hint`: it is older than our own
+-- last write; or it was pushed, carries the row's stamp and says something else: two edits shared a second), where its record is dead (`buried`), or where the row
+-- has edits that Salesforce has not got yet (`unsettled`) or was born here (`adopt`).
+WITH incoming AS MATERIALIZED (
+    SELECT r.*
+      FROM json_to_recordset(:records) AS r (
+               n integer, sfid text, external_id text, stamp timestamptz, read_at timestamptz, settled boolean
+               {record_columns}
+           )
+), judged AS MATERIALIZED (
+    SELECT i.n,
+           CASE
+               WHEN (SELECT configuration_version FROM isthmus.identity) <> :configuration THEN 'remapped'
+               WHEN b.sfid IS NOT NULL THEN 'buried'
+               WHEN t.sfid IS NULL THEN
+                   CASE WHEN i.external_id IS NOT NULL AND EXISTS (
+                                 SELECT FROM {table} AS born WHERE born.{key} = i.external_id
+                             )
+                        THEN 'adopt' ELSE 'write' END
+               WHEN i.stamp < t.system_modstamp THEN 'stale'
+               WHEN i.stamp = t.system_modstamp AND i.read_at < t.isthmus_read_at THEN
+                   CASE WHEN i.read_at > i.stamp OR {same} THEN 'stale' ELSE 'hint' END
+               WHEN i.read_at < t.isthmus_written_at THEN 'hint'
+               WHEN NOT i.settled AND EXISTS (
+                        SELECT
+                          FROM isthmus.change_log AS c
+                         WHERE c.table_name = :table
+                           AND c.record_id = t.{key}
+                           AND c.state IN ('new', 'claimed', 'sending', 'retry', 'failed')
+                    ) THEN 'unsettled'
+               WHEN (i.stamp, i.read_at) = (t.system_modstamp, t.isthmus_read_at) THEN
+                   CASE WHEN {same} THEN 'stale' ELSE 'hint' END
+               ELSE 'write'
+           END AS verdict
+      FROM incoming AS i
+      LEFT JOIN {table} AS t ON t.sfid = i.sfid
+      LEFT JOIN isthmus.tombstone AS b ON b.table_name = :table AND b.sfid = i.sfid
+), written AS (
+    INSERT INTO {table} AS t ({key}, sfid, system_modstamp, isthmus_read_at {columns})
+    SELECT coalesce(i.external_id, gen_random_uuid()::text), i.sfid, i.stamp, i.read_at {values}
+      FROM incoming AS i
+      JOIN judged AS j USING (n)
+     WHERE j.verdict = 'write'
+     ORDER BY i.sfid
+        ON CONFLICT (sfid) DO UPDATE
+       SET system_modstamp = excluded.system_modstamp,
+           isthmus_read_at = excluded.isthmus_read_at
+           {assignments}
+     WHERE t.system_modstamp IS NULL
+        OR (excluded.system_modstamp, excluded.isthmus_read_at) > (t.system_modstamp, t.isthmus_read_at)
+    RETURNING t.sfid
+), counted AS (
+    INSERT INTO isthmus.sync_metrics (sync_config_id, direction, synced_count, status, lag_ms)
+    SELECT :mapping_id, 'SF_TO_PG', count(*), 'SUCCESS',
+           extract(epoch FROM clock_timestamp() - min(i.stamp)) * 1000
+      FROM written AS w
+      JOIN incoming AS i USING (sfid)
+    HAVING count(*) > 0
+)
+SELECT j.n, CASE WHEN j.verdict = 'write' AND w.sfid IS NULL THEN 'stale' ELSE j.verdict END
+  FROM judged AS j
+  JOIN incoming AS i USING (n)
+  LEFT JOIN written AS w ON w.sfid = i.sfid
+
+-- lock_rows --
+-- Lock the rows of these records, found by Salesforce id or by key, and show them as they are.
+SELECT t.{key} AS record_id, t.sfid, t.system_modstamp, t.isthmus_read_at, t.isthmus_written_at, to_jsonb(t) AS row
+  FROM {table} AS t
+ WHERE t.sfid = ANY (:sfids)
+    OR t.{key} = ANY (:external_ids)
+ ORDER BY t.{key}
+   FOR UPDATE
+
+-- adopt --
+-- Give rows that were born here the Salesforce id of the record that carries their external id.
+UPDATE {table} AS t
+   SET sfid = r.sfid,
+       system_modstamp = NULL,
+       isthmus_read_at = NULL
+  FROM json_to_recordset(:pairs) AS r (record_id text, sfid text)
+ WHERE t.{key} = r.record_id
+
+-- unsettled --
+-- The edits of these records that Salesforce has not got yet, in their order.
+SELECT c.id, c.record_id, c.change_type, c.state::text, c.old_data, c.new_data, c.created_at
+  FROM isthmus.change_log AS c
+ WHERE c.table_name = :table
+   AND c.record_id = ANY (:record_ids)
+   AND c.state IN ('new', 'claimed', 'sending', 'retry', 'failed')
+ ORDER BY c.id
+
+-- release --
+-- Take claimed batches back from the road: the message that carries them is fenced off from now on.
+UPDATE isthmus.change_log
+   SET state = 'new', claim = NULL, lease_until = NULL
+ WHERE state = 'claimed'
+   AND claim IN (
+           SELECT c.claim
+             FROM isthmus.change_log AS c
+            WHERE c.id = ANY (:ids)
+       )
+
+-- retract --
+-- Drop columns from edits that lost against Salesforce, or that are there already.
+UPDATE isthmus.change_log AS c
+   SET new_data = c.new_data - r.columns,
+       old_data = c.old_data - r.columns
+  FROM json_to_recordset(:retractions) AS r (id bigint, columns text[])
+ WHERE c.id = r.id
+
+-- void --
+-- Edits with nothing left to say are done with.
+UPDATE isthmus.change_log
+   SET state = 'merged', processed_at = :now, next_attempt_at = NULL, last_error = NULL
+ WHERE id = ANY (:ids)
+   AND new_data = '{}'
+   AND change_type = 'UPDATE'
+
+-- conflicts --
+-- Keep what both sides wrote, and who won.
+INSERT INTO isthmus.conflict
+       (sync_config_id, record_id, sfid, field, old_value, postgres_value, salesforce_value, winner, policy)
+SELECT :mapping_id, r.record_id, r.sfid, r.field, r.old_value, r.postgres_value, r.salesforce_value, r.winner,
+       :policy ::isthmus.conflict_policy
+  FROM json_to_recordset(:conflicts) AS r (
+           record_id text, sfid text, field text, old_value text, postgres_value text, salesforce_value text, winner text
+       )
+
+-- lift --
+-- Lift the tombstones of records that a read found alive; not those whose deletion is still on its way to Salesforce.
+DELETE FROM isthmus.tombstone AS b
+ WHERE b.table_name = :table
+   AND b.sfid = ANY (:sfids)
+   AND NOT EXISTS (
+           SELECT
+             FROM isthmus.change_log AS c
+            WHERE c.table_name = b.table_name
+              AND c.record_id = b.record_id
+              AND c.change_type = 'DELETE'
+              AND c.state IN ('new', 'claimed', 'sending', 'retry', 'failed')
+       )
+
+-- bury --
+-- Leave a tombstone for each record that Salesforce deleted.
+INSERT INTO isthmus.tombstone (table_name, record_id, sfid, side)
+SELECT :table, r.record_id, r.sfid, 'salesforce'
+  FROM json_to_recordset(:pairs) AS r (record_id text, sfid text)
+    ON CONFLICT (table_name, sfid) DO NOTHING
+
+-- delete --
+-- Delete the rows of records that Salesforce deleted.
+DELETE FROM {table} AS t
+ WHERE t.sfid = ANY (:sfids)
+
+-- orphan --
+-- Rows that outlive their deleted record: they are sent as new ones.
+UPDATE {table} AS t
+   SET sfid = NULL,
+       system_modstamp = NULL,
+       isthmus_read_at = NULL
+ WHERE t.sfid = ANY (:sfids)
+
+-- forget --
+-- Edits of a record that is gone are done with.
+UPDATE isthmus.change_log
+   SET state = 'merged', processed_at = :now, next_attempt_at = NULL, lease_until = NULL, last_error = NULL
+ WHERE id = ANY (:ids)
+   AND state <> 'sending'

@@ -1,0 +1,1 @@
+"""Tests; the stand-ins and fakes that they need live here too."""

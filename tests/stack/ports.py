@@ -1,0 +1,37 @@
+"""Where everything listens: loopback only, each port moved by PORT_OFFSET."""
+
+import os
+
+DOORS = (
+    "receive_outbound_message",
+    "receive_webhook",
+    "pull_change_events",
+    "upsert_postgres",
+    "drain_change_log",
+    "upsert_salesforce",
+    "keep_dead_letters",
+    "reconcile",
+    "backfill",
+    "console",
+)  #: in the order of their ports; not every one exists yet
+
+PUBSUB = 8085
+STANDIN = 8090
+FIRST_DOOR = 8101
+POSTGRES = 8432
+
+
+def offset() -> int:
+    """PORT_OFFSET, 0 where it is not set.
+
+    Raises:
+        SystemExit: it is no number that leaves room for every port.
+    """
+    text = os.environ.get("PORT_OFFSET", "").strip() or "0"
+    if not text.isdigit() or int(text) > 50_000:
+        raise SystemExit(f"PORT_OFFSET is {text!r}; set it to a number from 0 to 50000, such as 1000.")
+    return int(text)
+
+
+def door(name: str) -> int:
+    return FIRST_DOOR + DOORS.index(name)

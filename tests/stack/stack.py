@@ -1,0 +1,183 @@
+"""Everything on one machine: Postgres, Pub/Sub, the Salesforce stand-in, the doors, a scheduler."""
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+from common import config
+from common.postgres.migrate import migrate
+from tests.stack import emulator, ports, topology
+from tests.stack.postgres import Postgres
+from tests.stack.process import Child, clean_environment, python
+
+ORG = "00Dstandin00001EAA"
+SECRET_PATH = "salesforce"  # noqa: S105 - everybody on this machine may know it
+LISTEN_SECONDS = 20
+DOORS = ("receive_outbound_message", "upsert_postgres", "drain_change_log", "upsert_salesforce", "keep_dead_letters")
+
+
+class Stack:
+    """One stack in one folder.
+
+    Args:
+        folder: Its state; kept between runs.
+        offset: Added to every port.
+        pubsub: `auto`, `emulator` or `broker`.
+        call_seconds: How long a call to the stand-in may still be carried out after it was made.
+        postgres: Server settings.
+    """
+
+    def __init__(
+        self, folder: Path, offset: int = 0, *, pubsub: str = "auto", call_seconds: int = 60,
+        postgres: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        self.folder = folder
+        self.offset = offset
+        self.postgres = Postgres(folder / "postgres", ports.POSTGRES + offset, postgres)
+        self.uses_emulator = pubsub != "broker" and emulator.find() is not None
+        self.pubsub_port = ports.PUBSUB + offset
+        self.standin_url = f"http://127.0.0.1:{ports.STANDIN + offset}"
+        self.environment = {
+            "DATABASE_URL": self.postgres.url(),
+            "SF_LOGIN_URL": self.standin_url,
+            "SF_CLIENT_ID": "isthmus",
+            "SF_CLIENT_SECRET": "isthmus",
+            "INBOUND": json.dumps({"org_id": ORG, "secret_path": SECRET_PATH}),
+            "GOOGLE_CLOUD_PROJECT": topology.PROJECT,
+            "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{self.pubsub_port}",
+            "CALL_SECONDS": str(call_seconds),
+        }
+        self.pubsub = self._pubsub()
+        self.standin = self._child(
+            "standin",
+            python("-m", "tests.standin", "--port", str(ports.STANDIN + offset), "--data", str(folder / "standin"),
+                   "--seed-org", ORG),
+        )  # fmt: skip
+        self.doors = {name: self._door(name) for name in DOORS}
+        self._scheduler: Scheduler | None = None
+
+    # -- addresses ---------------------------------------------------------------------------------
+
+    def door_url(self, name: str) -> str:
+        return f"http://127.0.0.1:{ports.door(name) + self.offset}"
+
+    @property
+    def outbound_url(self) -> str:
+        """Where Salesforce posts its outbound messages."""
+        return f"{self.door_url('receive_outbound_message')}/{SECRET_PATH}"
+
+    # -- parts -------------------------------------------------------------------------------------
+
+    def _child(self, name: str, command: list[str], environment: Mapping[str, str] | None = None) -> Child:
+        return Child(name, command, clean_environment() | dict(environment or {}), self.folder / "logs" / f"{name}.log")
+
+    def _pubsub(self) -> Child:
+        if self.uses_emulator:
+            return self._child("pubsub-emulator", emulator.command(self.pubsub_port))
+        command = python("-m", "tests.stack.broker", "--port", str(self.pubsub_port), "--data", str(self.folder / "broker"))
+        return self._child("broker", command)
+
+    def _door(self, name: str) -> Child:
+        command = python(
+            "-m", "functions_framework", "--source", f"functions/{name}/main.py", "--target", name,
+            "--host", "127.0.0.1", "--port", str(ports.door(name) + self.offset),
+        )  # fmt: skip
+        return self._child(name, command, self.environment | {"THREADS": "4"})
+
+    # -- life --------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start everything; returns when every door answers. What started is stopped again where one part fails."""
+        try:
+            self._refuse_taken_ports()
+            self.write_environment()
+            self.start_postgres()
+            self.start_pubsub()
+            self.standin.start()
+            for door in self.doors.values():
+                door.start()
+            self.standin.wait_for_page(f"{self.standin_url}/health")
+            for name, door in self.doors.items():
+                door.wait_for_page(self.door_url(name))
+            self._scheduler = Scheduler(self.door_url("drain_change_log"))
+        except BaseException:
+            self.stop()
+            raise
+
+    def _refuse_taken_ports(self) -> None:
+        from tests.stack.process import _takes_connections
+
+        wanted = [ports.POSTGRES, ports.PUBSUB, ports.STANDIN, *(ports.door(d) for d in DOORS)]
+        taken = [str(p + self.offset) for p in wanted if _takes_connections(p + self.offset)]
+        if taken:
+            raise SystemExit(
+                f"Something already listens on {', '.join(taken)}. Stop it, or run beside it: "
+                f"PORT_OFFSET={self.offset + 1000} make run"
+            )
+
+    def start_postgres(self) -> None:
+        self.postgres.start()
+        migrate(config.database(self.environment))
+
+    def start_pubsub(self) -> None:
+        self.pubsub.start()
+        self.pubsub.wait_for_port(self.pubsub_port)
+        self.create_topology()
+
+    def create_topology(self) -> None:
+        urls = {name: self.door_url(name) for name in DOORS}
+        topology.create(self.environment["PUBSUB_EMULATOR_HOST"], urls)
+
+    def start_door(self, name: str) -> None:
+        self.doors[name].start()
+        self.doors[name].wait_for_page(self.door_url(name))
+
+    def stop(self) -> None:
+        """Stop everything that runs; the state stays."""
+        if self._scheduler is not None:
+            self._scheduler.stop()
+            self._scheduler = None
+        for child in (*self.doors.values(), self.standin, self.pubsub):
+            child.stop()
+        self.postgres.stop()
+
+    def write_environment(self) -> None:
+        """The file to source: any client then talks to the same Postgres, Pub/Sub and Salesforce."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lines = [f"export {name}='{value}'" for name, value in self.environment.items()]
+        (self.folder / "env").write_text("\n".join(lines) + "\n")
+
+
+class Scheduler:
+    """Cloud Scheduler's part: it calls the drainer again and again, each time with a listen window."""
+
+    def __init__(self, url: str) -> None:
+        self._url = f"{url}/?listen={LISTEN_SECONDS}"
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                with urlopen(Request(self._url, method="POST"), timeout=LISTEN_SECONDS + 60) as answer:  # noqa: S310
+                    answer.read()
+            except OSError:
+                self._stopped.wait(0.5)  # the door is down or could not reach Postgres: the next call finds out
+
+    def stop(self) -> None:
+        # The call under way ends with its door; a daemon thread holds nobody up.
+        self._stopped.set()
+
+
+@contextmanager
+def running(stack: Stack) -> Iterator[Stack]:
+    """A stack for as long as the block lasts."""
+    stack.start()
+    try:
+        yield stack
+    finally:
+        stack.stop()
