@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import pg8000.native
 from pg8000.converters import JSON, JSONB
@@ -176,6 +176,12 @@ class Database:
     def close(self) -> None:
         """Close this thread's connection, if it has one."""
         self._forget()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def connect(settings: Settings, *, direct: bool = False) -> Connection:

@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import requests
@@ -54,6 +54,18 @@ class Session:
     def data_path(self) -> str:
         """What stands before a path in a Composite's subrequests."""
         return f"/services/data/v{self._settings.api_version}/"
+
+    def close(self) -> None:
+        """Close this thread's HTTP connections."""
+        http: requests.Session | None = getattr(self._local, "http", None)
+        if http is not None:
+            http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def get(self, path: str, *, seconds: float = CALL_SECONDS, **query: str) -> Any:
         """GET below /services/data/vXX.X/. Raises as `call` does, never Unknown."""

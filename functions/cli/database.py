@@ -29,4 +29,5 @@ def _migrate(chosen: argparse.Namespace, env: config.Environment) -> None:
 
 
 def _status(_: argparse.Namespace, env: config.Environment) -> None:
-    show(status.read(Database(config.database(env))))
+    with Database(config.database(env)) as database:
+        show(status.read(database))

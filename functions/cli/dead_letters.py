@@ -35,17 +35,15 @@ def add_to(groups: Groups) -> None:
         command.set_defaults(run=run)
 
 
-def _letters(env: config.Environment) -> DeadLetters:
-    return DeadLetters(Database(config.database(env)))
-
-
 def _list(chosen: argparse.Namespace, env: config.Environment) -> None:
-    letters = _letters(env)
-    show(letters.by_reason() if chosen.by_reason else letters.newest(state=chosen.state, limit=chosen.limit))
+    with Database(config.database(env)) as database:
+        letters = DeadLetters(database)
+        show(letters.by_reason() if chosen.by_reason else letters.newest(state=chosen.state, limit=chosen.limit))
 
 
 def _show(chosen: argparse.Namespace, env: config.Environment) -> None:
-    (letter,) = _find(_letters(env), [chosen.id])
+    with Database(config.database(env)) as database:
+        (letter,) = _find(DeadLetters(database), [chosen.id])
     for name, value in letter.items():
         if name == "payload":
             print("payload:", json.dumps(value, ensure_ascii=False, indent=2))
@@ -57,28 +55,31 @@ def _replay(chosen: argparse.Namespace, env: config.Environment) -> None:
     from common.pubsub.topic import PubsubTopic  # late: the other commands need no Pub/Sub
 
     names = config.topics(env)
-    database = Database(config.database(env))
-    letters, book = DeadLetters(database), MappingBook(database)
-    world = flow.Replay(lambda short: PubsubTopic(names.full(short)), letters.reopen, book.of_object)
-    failed = 0
-    for letter in _find(letters, _chosen(chosen, letters)):
-        held = letter["payload"].get("bytes")
-        try:
-            done = flow.replay(letter, base64.b64decode(held) if held else None, world)
-        except IsthmusError as exc:
-            failed += 1
-            print(f"{letter['id']}: {exc}")
-            continue
-        letters.close([letter["id"]], "replayed")
-        print(f"{letter['id']}: {done}")
+    with Database(config.database(env)) as database:
+        letters, book = DeadLetters(database), MappingBook(database)
+        world = flow.Replay(lambda short: PubsubTopic(names.full(short)), letters.reopen, book.of_object)
+        failed = sum(not _replay_one(letter, letters, world) for letter in _find(letters, _chosen(chosen, letters)))
     if failed:
         raise Terminal("replay_incomplete", f"{failed} could not be replayed", "See above.")
 
 
+def _replay_one(letter: dict[str, Any], letters: DeadLetters, world: flow.Replay) -> bool:
+    held = letter["payload"].get("bytes")
+    try:
+        done = flow.replay(letter, base64.b64decode(held) if held else None, world)
+    except IsthmusError as exc:
+        print(f"{letter['id']}: {exc}")
+        return False
+    letters.close([letter["id"]], "replayed")
+    print(f"{letter['id']}: {done}")
+    return True
+
+
 def _discard(chosen: argparse.Namespace, env: config.Environment) -> None:
-    letters = _letters(env)
-    ids = [letter["id"] for letter in _find(letters, _chosen(chosen, letters))]
-    letters.close(ids, "discarded")
+    with Database(config.database(env)) as database:
+        letters = DeadLetters(database)
+        ids = [letter["id"] for letter in _find(letters, _chosen(chosen, letters))]
+        letters.close(ids, "discarded")
     print(f"{len(ids)} discarded")
 
 

@@ -54,8 +54,9 @@ def _add_create(commands: Groups) -> None:
 
 def _create(chosen: argparse.Namespace, env: config.Environment) -> None:
     settings = config.salesforce(env)
-    session = Session(settings)
-    described = describe.fetch(session, chosen.object)
+    with Session(settings) as session:
+        described = describe.fetch(session, chosen.object)
+        org_id = session.org_id
     name = (snake if chosen.names == "snake" else heroku)(described["name"])
     plan = describe.to_mapping(
         described,
@@ -70,8 +71,8 @@ def _create(chosen: argparse.Namespace, env: config.Environment) -> None:
     if chosen.dry_run or not (chosen.yes or _agreed()):
         print("Nothing was done.")
         return
-    with Database(config.database(env)).transaction() as tx:
-        mappings.bind_org(tx, session.org_id)
+    with Database(config.database(env)) as database, database.transaction() as tx:
+        mappings.bind_org(tx, org_id)
         _build(tx, plan.mapping)
     print(f"{plan.mapping.sobject} is mapped to {plan.mapping.table}.")
 
@@ -103,7 +104,7 @@ def _build(tx: Transaction, mapping: Mapping) -> None:
 
 
 def _list(_: argparse.Namespace, env: config.Environment) -> None:
-    with Database(config.database(env)).transaction() as tx:
+    with Database(config.database(env)) as database, database.transaction() as tx:
         found = mappings.read(tx)
     rows = [
         {
@@ -124,7 +125,7 @@ def _resume(chosen: argparse.Namespace, env: config.Environment) -> None:
 
 
 def _switch(name: str, env: config.Environment, *, active: bool) -> None:
-    with Database(config.database(env)).transaction() as tx:
+    with Database(config.database(env)) as database, database.transaction() as tx:
         found = _find(tx, name)
         mappings.set_active(tx, [m.id for m in found], active)
     for m in found:
@@ -132,7 +133,7 @@ def _switch(name: str, env: config.Environment, *, active: bool) -> None:
 
 
 def _delete(chosen: argparse.Namespace, env: config.Environment) -> None:
-    with Database(config.database(env)).transaction() as tx:
+    with Database(config.database(env)) as database, database.transaction() as tx:
         found = _find(tx, chosen.object)
         for m in found:
             tx.run_bound(ddl.end_capture(m))
@@ -157,7 +158,7 @@ def _register(chosen: argparse.Namespace, env: config.Environment) -> None:
         raise Terminal("wsdl_unreadable", str(exc), "Name the file that Setup offers as 'Click for WSDL'.") from exc
     action = ids.to_18(chosen.action_id) if ids.is_id(chosen.action_id) else chosen.action_id
     sobject, fields = wsdl.parse(text)
-    with Database(config.database(env)).transaction() as tx:
+    with Database(config.database(env)) as database, database.transaction() as tx:
         mapped = [m for m in mappings.read(tx) if m.sobject.lower() == sobject.lower()]
         mappings.register_outbound_message(tx, sobject, action, fields)
     print(f"{sobject}: {len(fields)} fields are known to be in the message.")

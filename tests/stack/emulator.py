@@ -107,9 +107,7 @@ def _java_missing() -> str:
     if java is None:
         return f"the Pub/Sub emulator needs Java {OLDEST_JAVA} or newer, and there is no java on PATH"
     try:
-        told = subprocess.run(
-            [java, "-version"], capture_output=True, text=True, timeout=30, check=True
-        ).stderr
+        told = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=30, check=True).stderr
     except (OSError, subprocess.SubprocessError) as exc:
         return f"the Pub/Sub emulator needs Java {OLDEST_JAVA} or newer, and {java} does not run: {exc}"
     version = re.search(r'version "(\d+)', told)

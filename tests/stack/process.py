@@ -68,7 +68,7 @@ class Child:
 
     def wait_for_port(self, port: int) -> None:
         """Return once the port takes connections."""
-        self._wait(lambda: _takes_connections(port), f"port {port}")
+        self._wait(lambda: takes_connections(port), f"port {port}")
 
     def wait_for_page(self, url: str) -> None:
         """Return once the page is answered with 200."""
@@ -89,7 +89,8 @@ class Child:
         return self.log.read_text(encoding="utf-8", errors="replace")[-characters:] if self.log.exists() else ""
 
 
-def _takes_connections(port: int) -> bool:
+def takes_connections(port: int) -> bool:
+    """Whether somebody listens on a loopback port."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -36,7 +36,7 @@ class Client:
 
     def __init__(self, stack: Stack) -> None:
         self._url = stack.standin_url
-        self._token = self._call("POST", "/standin/sessions", {"client_id": "person"})["access_token"]
+        self.token = self._call("POST", "/standin/sessions", {"client_id": "person"})["access_token"]
 
     def rest(self, method: str, path: str, body: Any = None) -> Any:
         """One call below /services/data/v66.0/."""
@@ -53,7 +53,7 @@ class Client:
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"Content-Type": "application/json"}
         if path.startswith("/services"):
-            headers["Authorization"] = f"Bearer {self._token}"
+            headers["Authorization"] = f"Bearer {self.token}"
         data = None if body is None else json.dumps(body).encode()
         request = Request(f"{self._url}{path}", data=data, method=method, headers=headers)  # noqa: S310 - loopback
         with urlopen(request, timeout=30) as answer:  # noqa: S310
@@ -63,11 +63,11 @@ class Client:
 
 def prepare(stack: Stack, client: Client, objects: tuple[str, ...] = OBJECTS) -> None:
     """Map the objects and let the stand-in send their outbound messages here; what is there already stays."""
-    mapped = {m.sobject: m for m in _mapped(stack)}
+    known = {m.sobject for m in mapped(stack)}
     for name in objects:
-        if name not in mapped:
+        if name not in known:
             quietly(stack, "mapping", "create", name, "--yes")
-    for mapping in _mapped(stack):
+    for mapping in mapped(stack):
         if mapping.sobject in objects:
             send_outbound_messages(stack, client, mapping)
 
@@ -96,7 +96,8 @@ def quietly(stack: Stack, *arguments: str) -> None:
         isthmus(list(arguments))
 
 
-def _mapped(stack: Stack) -> tuple[Mapping, ...]:
+def mapped(stack: Stack) -> tuple[Mapping, ...]:
+    """The stack's mappings."""
     database = Database(config.database(stack.environment))
     try:
         with database.transaction() as tx:

@@ -11,7 +11,7 @@ from common import config
 from common.postgres.migrate import migrate
 from tests.stack import emulator, ports, topology
 from tests.stack.postgres import Postgres
-from tests.stack.process import Child, clean_environment, python
+from tests.stack.process import Child, clean_environment, python, takes_connections
 
 ORG = "00Dstandin00001EAA"
 SECRET_PATH = "salesforce"  # noqa: S105 - everybody on this machine may know it
@@ -108,10 +108,8 @@ class Stack:
             raise
 
     def _refuse_taken_ports(self) -> None:
-        from tests.stack.process import _takes_connections
-
         wanted = [ports.POSTGRES, ports.PUBSUB, ports.STANDIN, *(ports.door(d) for d in DOORS)]
-        taken = [str(p + self.offset) for p in wanted if _takes_connections(p + self.offset)]
+        taken = [str(p + self.offset) for p in wanted if takes_connections(p + self.offset)]
         if taken:
             raise SystemExit(
                 f"Something already listens on {', '.join(taken)}. Stop it, or run beside it: "

@@ -1,0 +1,68 @@
+"""A whole stack for a test, on ports of its own."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.stack import emulator, ports, sample
+from tests.stack.process import takes_connections
+from tests.stack.stack import DOORS, Stack
+
+SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "salesforce"
+
+MakeStack = Callable[..., Stack]
+
+
+@pytest.fixture
+def samples() -> Path:
+    """The real payloads beside this project."""
+    if not SAMPLES.is_dir():
+        pytest.skip("../shared/samples is not beside this project")
+    return SAMPLES
+
+
+@pytest.fixture(params=["emulator", "broker"])
+def pubsub(request: pytest.FixtureRequest) -> str:
+    """Google's emulator, and our own broker."""
+    if request.param == "emulator" and (reason := emulator.why_not()):
+        pytest.skip(reason)
+    return str(request.param)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[MakeStack]:
+    """Starts stacks; each ends with the test."""
+    stacks: list[Stack] = []
+
+    def make(**options: object) -> Stack:
+        stack = Stack(tmp_path / "state", free_offset(), postgres={"fsync": "off"}, **options)
+        stacks.append(stack)
+        stack.start()
+        return stack
+
+    yield make
+    for stack in stacks:
+        stack.stop()
+
+
+def free_offset() -> int:
+    """An offset that moves every port to where nobody listens."""
+    wanted = [ports.POSTGRES, ports.PUBSUB, ports.STANDIN, *(ports.door(d) for d in DOORS)]
+    for offset in range(2000, 50_000, 50):
+        if not any(takes_connections(port + offset) for port in wanted):
+            return offset
+    raise RuntimeError("no free ports")
+
+
+@pytest.fixture
+def rows(request: pytest.FixtureRequest) -> Iterator[Callable[[Stack], sample.Rows]]:
+    opened: list[sample.Rows] = []
+
+    def make(stack: Stack) -> sample.Rows:
+        opened.append(sample.Rows(stack))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.close()

@@ -1,0 +1,169 @@
+"""The ASGI door: one call in, one answer out, with faults and statistics on the way."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from time import perf_counter
+from typing import Any
+
+from tests.standin import control, page, rest
+from tests.standin.errors import Refused
+from tests.standin.faults import Fault
+from tests.standin.org import Org
+from tests.standin.web import Reply, Request, refusal
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+MAX_URI_BYTES = 16_384
+REST = "/services/data"
+
+
+class App:
+    """Works on the event loop itself: all is in memory, so no call waits for anything."""
+
+    def __init__(self, org: Org) -> None:
+        self.org = org
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = await _read(scope, receive)
+        started = perf_counter()
+        target = f"{request.path}?{request.query_string}" if request.query_string else request.path
+        ours = request.path.startswith("/standin")
+        fault = None if ours else self.org.faults.pick(target)
+        if fault is not None and fault.status is not None:
+            reply = _ordered_failure(fault.status)
+        elif len(target) > MAX_URI_BYTES:
+            reply = Reply(414, [{"message": "URI Too Long", "errorCode": "URI_TOO_LONG"}])
+        else:
+            reply = answer(self.org, request)
+        if not ours:
+            ms = (perf_counter() - started) * 1000
+            self.org.calls.add(request.method, target, request.resource or request.path, reply.status, ms)
+        await self._finish(reply, fault, send)
+
+    async def _finish(self, reply: Reply, fault: Fault | None, send: Send) -> None:
+        if fault is not None and fault.timeout_seconds:
+            await asyncio.sleep(fault.timeout_seconds)
+        if fault is not None and fault.drop_after_commit:
+            await _cut(send)
+            return
+        body = reply.encoded()
+        headers = {"content-length": str(len(body)), "content-type": reply.content_type, **reply.headers}
+        raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": reply.status, "headers": raw})
+        await send({"type": "http.response.body", "body": body})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+async def _read(scope: Scope, receive: Receive) -> Request:
+    parts = []
+    more = True
+    while more:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+    return Request(scope["method"], path, scope["query_string"].decode("latin-1"), headers, b"".join(parts))
+
+
+async def _cut(send: Any) -> None:
+    """Close the connection without an answer; uvicorn has no public way, but its response cycle can."""
+    send.__self__.transport.abort()
+    await asyncio.sleep(0.01)  # until the loop has told uvicorn that the peer is gone
+
+
+def _ordered_failure(status: int) -> Reply:
+    words = {
+        401: ("Session expired or invalid", "INVALID_SESSION_ID"),
+        403: ("TotalRequests Limit exceeded.", "REQUEST_LIMIT_EXCEEDED"),
+    }
+    message, code = words.get(status, ("Server unavailable (fault to order)", "SERVER_UNAVAILABLE"))
+    return Reply(status, [{"message": message, "errorCode": code}])
+
+
+def answer(org: Org, request: Request) -> Reply:
+    """The answer of any road; refusals become Salesforce's error bodies."""
+    try:
+        if request.path.startswith(REST):
+            return _rest(org, request)
+        return _other(org, request)
+    except Refused as exc:
+        return _with_usage(org, refusal(exc)) if request.path.startswith(REST) else refusal(exc)
+
+
+def _rest(org: Org, request: Request) -> Reply:
+    if request.path.rstrip("/") == REST:
+        request.resource = "versions"
+        return Reply(200, rest.versions())
+    request.actor = org.sessions.actor(request)
+    used = org.calls.count_api_call()
+    if org.settings["enforceApiLimit"] and used > org.settings["dailyApiRequests"]:
+        raise Refused("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403)
+    return _with_usage(org, rest.dispatch(org, request))
+
+
+def _with_usage(org: Org, reply: Reply) -> Reply:
+    reply.headers["Sforce-Limit-Info"] = (
+        f"api-usage={org.calls.used_today}/{org.settings['dailyApiRequests']}"
+    )
+    return reply
+
+
+def _other(org: Org, request: Request) -> Reply:
+    match request.segments:
+        case ["health"]:
+            return Reply(200, {"status": "ok"})
+        case ["services", "oauth2", "token"] if request.method == "POST":
+            request.resource = "oauth2/token"
+            return org.sessions.token(request, org.base_url)
+        case ["services", "oauth2", "userinfo"]:
+            request.resource = "oauth2/userinfo"
+            return _identity(org, request, org.sessions.actor(request).user_id)
+        case ["id", org_id, user_id] if org_id == org.id:
+            request.resource = "id"
+            org.sessions.actor(request)
+            return _identity(org, request, user_id)
+        case ["standin", *more]:
+            return control.answer(org, request, more)
+        case [] | ["records", *_]:
+            request.resource = "page"
+            return page.answer(org, request)
+    raise Refused("NOT_FOUND", "The requested resource does not exist", status=404)
+
+
+def _identity(org: Org, request: Request, user_id: str) -> Reply:
+    user = org.store.tables["User"].records.get(user_id)
+    if user is None:
+        raise Refused("NOT_FOUND", "The requested resource does not exist", status=404)
+    rest_root = f"{org.base_url}/services/data/v{{version}}/"
+    return Reply(
+        200,
+        {
+            "id": f"{org.base_url}/id/{org.id}/{user_id}",
+            "sub": f"{org.base_url}/id/{org.id}/{user_id}",
+            "user_id": user_id,
+            "organization_id": org.id,
+            "username": user.get("Username"),
+            "preferred_username": user.get("Username"),
+            "name": user.get("Name"),
+            "display_name": user.get("Name"),
+            "email": user.get("Email"),
+            "active": user.get("IsActive", True),
+            "urls": {"rest": rest_root, "sobjects": f"{rest_root}sobjects/", "query": f"{rest_root}query/"},
+        },
+    )

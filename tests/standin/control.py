@@ -1,0 +1,214 @@
+"""The control API below /standin: what tests and the stack ask of the stand-in itself, without a session."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.standin import records, wsdl
+from tests.standin.auth import Client, Login
+from tests.standin.clock import rest_time
+from tests.standin.errors import Refused, not_found
+from tests.standin.org import Org
+from tests.standin.sobject_rest import table_of_id
+from tests.standin.web import Reply, Request, wrong_method
+
+Handler = Callable[[Org, Request], Reply]
+
+
+def answer(org: Org, request: Request, rest: list[str]) -> Reply:
+    """Everything below /standin; `rest` are the path's segments after it."""
+    try:
+        return _route(org, request, rest)
+    except (KeyError, TypeError, ValueError) as exc:
+        raise Refused("BAD_ORDER", f"{type(exc).__name__}: {exc}") from exc
+
+
+def _route(org: Org, request: Request, rest: list[str]) -> Reply:
+    match rest:
+        case [name] if name in PLAIN:
+            return PLAIN[name](org, request)
+        case ["objects", name, "fields"] if request.method == "POST":
+            return _add_fields(org, name, request.json())
+        case ["calls", "summary"]:
+            return Reply(200, org.calls.summary())
+        case ["outbound-messages", "queue"]:
+            return Reply(200, org.queue.overview())
+        case ["outbound-messages", definition_id]:
+            return _remove_outbound(org, request, definition_id)
+        case ["outbound-messages", definition_id, "wsdl"]:
+            return _wsdl(org, definition_id)
+        case ["sessions", "expire"] if request.method == "POST":
+            return Reply(200, {"expired": org.sessions.expire_all()})
+        case ["records", record_id, "undelete"] if request.method == "POST":
+            return _undelete(org, record_id)
+    raise not_found()
+
+
+def _clock(org: Org, request: Request) -> Reply:
+    if request.method == "POST":
+        org.move_clock(float(request.json_object()["move_seconds"]))
+    return Reply(200, {"now": rest_time(org.clock.now()), "offset_seconds": org.clock.offset_seconds})
+
+
+def _reset(org: Org, request: Request) -> Reply:
+    _posted(request)
+    org.reset(bool(request.body) and bool(request.json_object().get("objects")))
+    return Reply(200, {"reset": True})
+
+
+def _objects(org: Org, request: Request) -> Reply:
+    """GET: names and counts. POST: one describe body or compact form, or a list of them."""
+    if request.method == "POST":
+        given = request.json()
+        names = [org.store.upload(one).name for one in (given if isinstance(given, list) else [given])]
+        return Reply(201, {"uploaded": names})
+    shown = [
+        {
+            "name": name,
+            "keyPrefix": table.sobject.prefix,
+            "fields": len(table.sobject.fields),
+            "records": table.living(),
+            "deleted": len(table.deleted),
+        }
+        for name, table in org.store.tables.items()
+    ]
+    return Reply(200, shown)
+
+
+def _add_fields(org: Org, name: str, given: Any) -> Reply:
+    """Fields in the compact form: one, a list, or {"fields": [...]}."""
+    table = org.store.table(name)
+    listed = given.get("fields", [given]) if isinstance(given, dict) else given
+    org.store.place(table.sobject.with_fields(listed, org.clock.now()))
+    return Reply(201, {"fields": [field["name"] for field in listed]})
+
+
+def _calls(org: Org, request: Request) -> Reply:
+    if request.method == "DELETE":
+        org.calls.clear()
+        return Reply(200, {"cleared": True})
+    return Reply(200, org.calls.recent(int(request.query.get("limit", "100"))))
+
+
+def _outbound(org: Org, request: Request) -> Reply:
+    if request.method == "POST":
+        return Reply(201, org.define_outbound(request.json_object()).as_json())
+    return Reply(200, [definition.as_json() for definition in org.queue.definitions()])
+
+
+def _remove_outbound(org: Org, request: Request, definition_id: str) -> Reply:
+    if request.method != "DELETE":
+        raise wrong_method(request)
+    if not org.queue.remove(definition_id):
+        raise not_found()
+    return Reply(204)
+
+
+def _wsdl(org: Org, definition_id: str) -> Reply:
+    found = next((d for d in org.queue.definitions() if d.id == definition_id), None)
+    if found is None:
+        raise not_found()
+    fields = org.outbound_fields(found, org.store.table(found.object).sobject)
+    return Reply(
+        200, wsdl.wsdl(found.object, fields, found.endpoint).encode(), content_type="text/xml;charset=UTF-8"
+    )
+
+
+def _sessions(org: Org, request: Request) -> Reply:
+    """Open a session for a user, also with a token of one's own choice."""
+    _posted(request)
+    given = request.json_object() if request.body else {}
+    login = org.sessions.logins[given.get("username", "integration@standin.test").lower()]
+    session = org.sessions.open(login.user_id, given.get("client_id", "isthmus"), given.get("token"))
+    return Reply(
+        201, {"access_token": session.token, "instance_url": org.base_url, "user_id": session.user_id}
+    )
+
+
+def _clients(org: Org, request: Request) -> Reply:
+    """GET: the clients. POST: add one, or change what is given of a known one."""
+    if request.method == "POST":
+        given = request.json_object()
+        client_id = given["client_id"]
+        known = org.sessions.clients.get(client_id) or Client(
+            client_id, client_id, org.sessions.clients["isthmus"].user_id
+        )
+        username = given.get("username")
+        org.sessions.register(
+            Client(
+                client_id,
+                given.get("client_secret", known.client_secret),
+                org.sessions.logins[username.lower()].user_id if username else known.user_id,
+                given.get("public_key", known.public_key),
+                bool(given.get("sendOutboundMessages", known.sends_outbound)),
+            )
+        )
+    return Reply(200, org.clients_json())
+
+
+def _users(org: Org, request: Request) -> Reply:
+    """Add someone who can sign in by password or as the subject of a JWT."""
+    _posted(request)
+    given = request.json_object()
+    username = str(given["username"])
+    last = str(given.get("last_name", username))
+    body = {"Username": username, "LastName": last, "Email": given.get("email", username), "Alias": last[:8]}
+    with org.store.transaction():
+        user_id = records.insert(org.store, org.store.tables["User"], body, org.ui)
+    org.sessions.admit(Login(username, given.get("password", "standin"), user_id))
+    return Reply(201, {"user_id": user_id, "username": username})
+
+
+def _settings(org: Org, request: Request) -> Reply:
+    if request.method == "POST":
+        org.change_settings(request.json_object())
+    return Reply(200, org.settings)
+
+
+def _faults(org: Org, request: Request) -> Reply:
+    if request.method == "DELETE":
+        org.faults.clear()
+    elif request.method == "POST":
+        return Reply(201, org.faults.order(request.json_object()).as_json())
+    return Reply(200, org.faults.all())
+
+
+def _undelete(org: Org, record_id: str) -> Reply:
+    table = table_of_id(org, record_id)
+    if table is None:
+        raise not_found()
+    with org.store.transaction():
+        records.undelete(org.store, table, record_id, org.ui)
+    return Reply(200, {"undeleted": record_id})
+
+
+def _deleted(org: Org, request: Request) -> Reply:
+    """What lies in the recycle bin, of one object or of all."""
+    wanted = request.query.get("object")
+    tables = [org.store.table(wanted)] if wanted else list(org.store.tables.values())
+    return Reply(
+        200, [{"object": t.sobject.name, "id": record_id} for t in tables for record_id in t.deleted]
+    )
+
+
+def _posted(request: Request) -> None:
+    if request.method != "POST":
+        raise wrong_method(request)
+
+
+def _plain() -> dict[str, Handler]:
+    return {
+        "clock": _clock,
+        "reset": _reset,
+        "objects": _objects,
+        "calls": _calls,
+        "outbound-messages": _outbound,
+        "sessions": _sessions,
+        "clients": _clients,
+        "users": _users,
+        "settings": _settings,
+        "faults": _faults,
+        "deleted": _deleted,
+    }
+
+
+PLAIN = _plain()

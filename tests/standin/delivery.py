@@ -1,0 +1,111 @@
+"""Sending outbound messages: threads that take from the queue and POST over kept connections."""
+
+import gzip
+import http.client
+import ssl
+import threading
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from tests.standin import soap
+from tests.standin.outbound import Definition, Notification, OutboundQueue
+
+TIMEOUT_SECONDS = 60.0  #: Salesforce's own limit for one delivery
+IN_FLIGHT = 4
+Write = Callable[[Definition, list[Notification]], bytes]
+
+_HEADERS = {
+    "Content-Type": "text/xml; charset=utf-8",
+    "SOAPAction": '""',
+    "Accept-Encoding": "gzip",
+    "User-Agent": "Jakarta Commons-HttpClient/3.1",
+}
+
+
+class Deliverer:
+    """Runs the sending threads; each keeps one connection for each endpoint's host."""
+
+    def __init__(self, queue: OutboundQueue, write: Write) -> None:
+        self._queue = queue
+        self._write = write
+        self._threads = [
+            threading.Thread(target=self._run, name=f"outbound-{n}", daemon=True) for n in range(IN_FLIGHT)
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout_seconds: float = 2.0) -> None:
+        """Take nothing more; what is under way is given this long, then it is tried again after a restart."""
+        self._queue.close()
+        for thread in self._threads:
+            thread.join(timeout_seconds / IN_FLIGHT)
+
+    def _run(self) -> None:
+        post = Poster()
+        while (taken := self._queue.take()) is not None:
+            definition, batch = taken
+            self._queue.settle(definition, batch, self._send(post, definition, batch))
+        post.close()
+
+    def _send(self, post: "Poster", definition: Definition, batch: list[Notification]) -> str | None:
+        try:
+            return soap.ack_problem(*post.post(definition.endpoint, self._write(definition, batch)))
+        except (OSError, http.client.HTTPException, ValueError) as exc:
+            return f"{type(exc).__name__}: {exc}"
+
+
+class Poster:
+    """POSTs XML over kept connections."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], http.client.HTTPConnection] = {}
+
+    def post(self, url: str, body: bytes) -> tuple[int, bytes]:
+        """Status and body of the answer."""
+        parts = urlsplit(url)
+        key = (parts.scheme, parts.netloc)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        kept = self._kept.pop(key, None)
+        if kept is not None:
+            try:
+                return self._exchange(key, kept, target, body)
+            except (ConnectionError, http.client.HTTPException):
+                kept.close()  # the other side closed an idle connection: once more on a fresh one
+        return self._exchange(key, self._connect(*key), target, body)
+
+    def _exchange(
+        self, key: tuple[str, str], connection: http.client.HTTPConnection, target: str, body: bytes
+    ) -> tuple[int, bytes]:
+        try:
+            connection.request("POST", target, body, _HEADERS)
+            with connection.getresponse() as answer:
+                found = answer.status, _unpacked(answer)
+                closing = answer.will_close
+        except BaseException:
+            connection.close()
+            raise
+        if closing:
+            connection.close()
+        else:
+            self._kept[key] = connection
+        return found
+
+    @staticmethod
+    def _connect(scheme: str, netloc: str) -> http.client.HTTPConnection:
+        if scheme == "https":
+            return http.client.HTTPSConnection(
+                netloc, timeout=TIMEOUT_SECONDS, context=ssl.create_default_context()
+            )
+        return http.client.HTTPConnection(netloc, timeout=TIMEOUT_SECONDS)
+
+    def close(self) -> None:
+        for connection in self._kept.values():
+            connection.close()
+        self._kept.clear()
+
+
+def _unpacked(answer: http.client.HTTPResponse) -> bytes:
+    body = answer.read()
+    return gzip.decompress(body) if answer.getheader("Content-Encoding") == "gzip" else body

@@ -1,0 +1,252 @@
+"""The org: everything that the stand-in remembers, and how it comes back after a restart."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tests.standin import outbound, soap
+from tests.standin.auth import Client, Login, Session, Sessions
+from tests.standin.calls import Calls
+from tests.standin.clock import Clock
+from tests.standin.cursors import Cursors
+from tests.standin.delivery import Deliverer
+from tests.standin.faults import Faults
+from tests.standin.journal import Entry, Journal
+from tests.standin.outbound import Definition, Notification, OutboundQueue
+from tests.standin.schema import Field, SObject
+from tests.standin.store import Actor, Store
+
+Json = dict[str, Any]
+
+BUILT_IN = Path(__file__).parent / "objects"
+DEFAULT_ORG = "00DSb0000000001MAA"
+RECORDS_PER_LINE = 1000  #: of a journal snapshot
+SETTINGS: Json = {
+    "collectionParseErrors": "request",  #: what an unreadable record refuses: or "record"
+    "checkReferences": True,
+    "dailyApiRequests": 100_000,
+    "enforceApiLimit": False,
+}
+
+
+class Org:
+    """One org. `start` fills it; `stop` ends its threads and closes its journal."""
+
+    def __init__(self, org_id: str = DEFAULT_ORG, data: Path | None = None) -> None:
+        self.id = org_id
+        self.base_url = "http://127.0.0.1"
+        self.clock = Clock()
+        self.calls = Calls(self.clock)
+        self.faults = Faults()
+        self.cursors = Cursors()
+        self.settings = dict(SETTINGS)
+        self._journal = Journal(data) if data else None
+        self._sources: dict[str, str] = {}
+        self.store = Store(self.clock, self.write)
+        self.queue = OutboundQueue(self.clock, self.write)
+        self.sessions = Sessions(self.id, self.clock, self.write)
+        self.store.on_commit = self.queue.enqueue
+        self._deliverer = Deliverer(self.queue, self.outbound_body)
+        self.ui = Actor("")
+
+    def write(self, entry: Json) -> None:
+        if self._journal is not None:
+            self._journal.write(entry)
+
+    def start(self, uploads: Iterable[Path] = ()) -> None:
+        """Replay the journal, then add the built-in objects and people, then the given object files."""
+        for entry in self._journal.entries() if self._journal else ():
+            self._replay(entry)
+        if self._journal is not None:
+            self._journal.restart(self._snapshot())
+        for path in _object_files([BUILT_IN]):
+            given = orjson.loads(path.read_bytes())
+            if given["name"] not in self.store.tables:
+                self.store.upload(given)
+        self._people()
+        for path in _object_files(uploads):
+            self.upload_once(orjson.loads(path.read_bytes()))
+        self._deliverer.start()
+
+    def stop(self) -> None:
+        self._deliverer.stop()
+        if self._journal is not None:
+            self._journal.close()
+
+    def upload_once(self, given: Json) -> None:
+        """Upload an object file unless exactly this one is in force (fields added later stay then)."""
+        digest = hashlib.sha256(orjson.dumps(given)).hexdigest()
+        if self._sources.get(given["name"]) != digest:
+            self.store.upload(given)
+            self._sources[given["name"]] = digest
+            self.write({"k": "source", "name": given["name"], "digest": digest})
+
+    def _people(self) -> None:
+        """Two users: one who works on the page, one as whom integrations run."""
+        users = self.store.tables["User"]
+        if not users.records:
+            with self.store.transaction():
+                self._person("Standin", "Admin", "admin@standin.test")
+                self._person("Isthmus", "Integration", "integration@standin.test")
+        admin, integration = users.ids[:2]
+        self.ui = Actor(admin)
+        for username, user_id in (("admin@standin.test", admin), ("integration@standin.test", integration)):
+            if username not in self.sessions.logins:
+                self.sessions.admit(Login(username, "standin", user_id))
+        if "isthmus" not in self.sessions.clients:
+            self.sessions.register(Client("isthmus", "isthmus", integration))
+
+    def _person(self, first: str, last: str, username: str) -> None:
+        users, stamp = self.store.tables["User"], self.clock.stamp()
+        record = {"Id": users.source.take(), **users.sobject.defaults, "FirstName": first, "LastName": last}
+        record |= {
+            "Name": f"{first} {last}",
+            "Username": username,
+            "Email": username,
+            "IsActive": True,
+            "IsDeleted": False,
+        }
+        record |= {"CreatedDate": stamp, "LastModifiedDate": stamp, "SystemModstamp": stamp}
+        record |= {"CreatedById": record["Id"], "LastModifiedById": record["Id"]}
+        self.store.put(users, record, None)
+
+    def reset(self, objects_too: bool) -> None:
+        """Forget records, messages, calls, faults and the clock's moves; people and sessions stay."""
+        with self.store.lock:
+            self.queue.clear()
+            self.clock.offset_seconds = 0.0
+            self.settings = dict(SETTINGS)
+            self.calls.clear()
+            self.faults.clear()
+            self.cursors.clear()
+            for name in list(self.store.tables):
+                if name != "User":
+                    self.store.empty(name)
+                if objects_too and not (BUILT_IN / f"{name}.json").exists():
+                    self.store.drop(name)
+                    self._sources.pop(name, None)
+            if self._journal is not None:
+                self._journal.restart(self._snapshot())
+
+    def outbound_body(self, definition: Definition, batch: list[Notification]) -> bytes:
+        """The XML of a message, with each record's latest data."""
+        with self.store.lock:
+            table = self.store.tables[definition.object]
+            fields = self.outbound_fields(definition, table.sobject)
+            records = [table.records.get(n.record_id) for n in batch]
+            written = [
+                soap.notification(
+                    n.id, definition.object, fields, record if record and not record["IsDeleted"] else None
+                )
+                for n, record in zip(batch, records, strict=True)
+            ]
+        return soap.message(self._outbound_header(definition), written)
+
+    def _outbound_header(self, definition: Definition) -> dict[str, str | None]:
+        session = (
+            self.sessions.open(definition.user_id, "outbound").token
+            if definition.include_session_id
+            else None
+        )
+        return {
+            "OrganizationId": self.id,
+            "ActionId": definition.id,
+            "SessionId": session,
+            "EnterpriseUrl": f"{self.base_url}/services/Soap/c/67.0/{self.id[:15]}",
+            "PartnerUrl": f"{self.base_url}/services/Soap/u/67.0/{self.id[:15]}",
+        }
+
+    @staticmethod
+    def outbound_fields(definition: Definition, sobject: SObject) -> list[Field]:
+        return [sobject.fields[name] for name in definition.fields if name in sobject.fields]
+
+    def define_outbound(self, given: Json) -> Definition:
+        table = self.store.table(given["object"])
+        definition_id = self.queue.definition_ids.take()
+        definition = outbound.define(given, definition_id, table.sobject, self.ui.user_id)
+        self.queue.add(definition)
+        return definition
+
+    def _snapshot(self) -> Iterable[Entry]:
+        yield {"k": "clock", "offset": self.clock.offset_seconds}
+        yield {"k": "settings", "settings": self.settings}
+        for table in self.store.tables.values():
+            yield {"k": "object", "raw": table.sobject.raw, "at": table.sobject.changed_at}
+            yield {"k": "next", "name": table.sobject.name, "number": table.source.next_number}
+            records = iter(table.records.values())
+            while chunk := [[table.sobject.name, record] for record in islice(records, RECORDS_PER_LINE)]:
+                yield {"k": "put", "records": chunk}
+        yield from ({"k": "source", "name": name, "digest": digest} for name, digest in self._sources.items())
+        yield from self.sessions.snapshot()
+        yield from self.queue.snapshot()
+
+    def _replay(self, entry: Entry) -> None:
+        match entry["k"]:
+            case "put":
+                for name, record in entry["records"]:
+                    self.store.restore(name, record)
+                for queued in entry.get("queued", ()):
+                    self.queue.restore(queued)
+            case "object":
+                self.store.place(SObject(entry["raw"], entry["at"]), record=False)
+            case "next":
+                source = self.store.tables[entry["name"]].source
+                source.next_number = max(source.next_number, entry["number"])
+            case "source":
+                self._sources[entry["name"]] = entry["digest"]
+            case "clock":
+                self.clock.offset_seconds = entry["offset"]
+            case "settings":
+                self.change_settings(entry["settings"], record=False)
+            case _:
+                self._replay_people_and_messages(entry)
+
+    def _replay_people_and_messages(self, entry: Entry) -> None:
+        match entry["k"]:
+            case "client":
+                self.sessions.register(Client(**entry["client"]), record=False)
+            case "login":
+                self.sessions.admit(Login(**entry["login"]), record=False)
+            case "session":
+                self.sessions.keep(Session(**entry["session"]))
+            case "expired":
+                self.sessions.forget_all()
+            case "outbound":
+                given = entry["definition"]
+                self.queue.add(Definition(**{**given, "fields": tuple(given["fields"])}), record=False)
+            case "outbound-gone":
+                self.queue.remove(entry["id"])
+            case "queued":
+                self.queue.restore(entry)
+            case "sent":
+                self.queue.forget(entry["def"], entry["ids"])
+
+    def change_settings(self, given: Json, record: bool = True) -> None:
+        self.settings.update({name: value for name, value in given.items() if name in SETTINGS})
+        self.store.check_references = bool(self.settings["checkReferences"])
+        if record:
+            self.write({"k": "settings", "settings": self.settings})
+
+    def move_clock(self, seconds: float) -> None:
+        self.clock.move(seconds)
+        self.write({"k": "clock", "offset": self.clock.offset_seconds})
+        self.queue.clock_moved()
+
+    def clients_json(self) -> list[Json]:
+        return [asdict(client) | {"client_secret": "***"} for client in self.sessions.clients.values()]
+
+
+def _object_files(paths: Iterable[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+        else:
+            described = sorted(path.glob("*.describe.json"))
+            found += described or sorted(path.glob("*.json"))
+    return found

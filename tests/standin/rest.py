@@ -1,0 +1,107 @@
+"""The REST API: which road a call takes below /services/data/vXX.X."""
+
+import re
+
+from tests.standin import collection, composite, query, sobject_rest
+from tests.standin.cursors import MIN_PAGE, PAGE
+from tests.standin.errors import Refused, not_found
+from tests.standin.org import Org
+from tests.standin.web import Json, Reply, Request, wrong_method
+
+FIRST_VERSION, LAST_VERSION = 52, 67
+_VERSION = re.compile(r"v(\d+)\.0\Z")
+_BATCH_SIZE = re.compile(r"batchSize\s*=\s*(\d+)")
+
+
+def versions() -> list[Json]:
+    """GET /services/data, which needs no session."""
+    listed = []
+    for number in range(FIRST_VERSION, LAST_VERSION + 1):
+        year, season = divmod(number - 52, 3)
+        name = ("Summer", "Winter", "Spring")[season]
+        label = f"{name} '{21 + year + (1 if season else 0)}"
+        listed.append({"label": label, "url": f"/services/data/v{number}.0", "version": f"{number}.0"})
+    return listed
+
+
+def dispatch(org: Org, request: Request) -> Reply:
+    """Answer one REST call of a known user; also each call inside a composite. Refused rises."""
+    segments = request.segments[2:]
+    match = _VERSION.match(segments[0]) if segments else None
+    if match is None or not FIRST_VERSION <= int(match[1]) <= LAST_VERSION:
+        raise not_found()
+    request.version = segments[0]
+    request.method = (
+        request.query.get("_HttpMethod", request.method) if request.query_string else request.method
+    )
+    rest = segments[1:]
+    match rest:
+        case ["sobjects", *more]:
+            return sobject_rest.answer(org, request, more)
+        case ["composite", *more]:
+            return _composite(org, request, more)
+        case ["query" | "queryAll" as name, *more] if len(more) < 2:
+            return _query(org, request, name, more)
+        case ["limits"]:
+            request.resource = "limits"
+            return Reply(200, limits(org))
+        case []:
+            request.resource = "resources"
+            root = f"/services/data/{request.version}"
+            names = ("sobjects", "query", "queryAll", "composite", "limits")
+            return Reply(
+                200,
+                {name: f"{root}/{name}" for name in names}
+                | {"identity": f"/id/{org.id}/{request.who().user_id}"},
+            )
+    raise not_found()
+
+
+def _composite(org: Org, request: Request, rest: list[str]) -> Reply:
+    if rest[:1] == ["sobjects"]:
+        return collection.answer(org, request, rest[1:])
+    if request.method != "POST":
+        raise wrong_method(request)
+    match rest:
+        case []:
+            return composite.composite(org, request, lambda inner: dispatch(org, inner))
+        case ["batch"]:
+            return composite.batch(org, request, lambda inner: dispatch(org, inner))
+        case ["tree", name]:
+            return composite.tree(org, request, name)
+    raise not_found()
+
+
+def _query(org: Org, request: Request, name: str, more: list[str]) -> Reply:
+    if request.method != "GET":
+        raise wrong_method(request)
+    request.resource = f"{name}/{{locator}}" if more else name
+    if more:
+        return Reply(200, org.cursors.page(more[0], request.version))
+    text = request.query.get("q")
+    if text is None:
+        raise Refused("MALFORMED_QUERY", "A query string has to be specified")
+    answer = query.run(org.store, text, name == "queryAll", request.version)
+    if answer.counts:
+        return Reply(200, {"totalSize": answer.total, "done": True, "records": []})
+    return Reply(200, org.cursors.first_page(answer, _page_size(request), request.version))
+
+
+def _page_size(request: Request) -> int:
+    asked = _BATCH_SIZE.search(request.headers.get("sforce-query-options", ""))
+    return min(max(int(asked[1]), MIN_PAGE), PAGE) if asked else PAGE
+
+
+def limits(org: Org) -> Json:
+    """GET /limits: the daily calls are counted, the others are there for their names."""
+    most = int(org.settings["dailyApiRequests"])
+    full = {
+        "DailyBulkApiBatches": 15_000,
+        "DailyBulkV2QueryFileStorageMB": 976_562,
+        "DailyBulkV2QueryJobs": 10_000,
+        "DailyDeliveredPlatformEvents": 10_000,
+        "DataStorageMB": 1_024,
+        "HourlyPublishedPlatformEvents": 50_000,
+    }
+    used = {"DailyApiRequests": {"Max": most, "Remaining": max(0, most - org.calls.used_today)}}
+    return {**used, **{name: {"Max": value, "Remaining": value} for name, value in full.items()}}

@@ -1,0 +1,172 @@
+"""REST on one object and one record: /sobjects/..."""
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from tests.standin import describe, ids, query, records
+from tests.standin.clock import epoch_of, http_date, rest_time
+from tests.standin.errors import Refused, not_found
+from tests.standin.org import Org
+from tests.standin.schema import Field
+from tests.standin.table import Record, Table
+from tests.standin.values import utc_text
+from tests.standin.web import Json, Reply, Request, flag, wrong_method
+
+MAX_BATCH = 200
+OLD_UPSERT_VERSION = 46.0  #: before it an update by external id was answered with 204 and no body
+WINDOW_DAYS = {"updated": 30, "deleted": 15}
+DAY_SECONDS = 86_400
+
+
+def answer(org: Org, request: Request, rest: list[str]) -> Reply:
+    """Everything below /sobjects; `rest` are the path's segments after it."""
+    if not rest:
+        request.resource = "sobjects"
+        entries = [describe.global_entry(t.sobject.raw, request.version) for t in org.store.tables.values()]
+        return Reply(200, {"encoding": "UTF-8", "maxBatchSize": MAX_BATCH, "sobjects": entries})
+    table = org.store.table(rest[0])
+    if len(rest) == 1:
+        request.resource = "sobjects/{object}"
+        return _object(org, request, table)
+    if len(rest) == 2 and rest[1] in ("describe", "updated", "deleted"):
+        request.resource = f"sobjects/{{object}}/{rest[1]}"
+        return (
+            _describe(request, table) if rest[1] == "describe" else _replicated(org, request, table, rest[1])
+        )
+    if len(rest) == 2:
+        request.resource = "sobjects/{object}/{id}"
+        return _record(org, request, table, rest[1])
+    if len(rest) == 3:
+        request.resource = "sobjects/{object}/{field}/{value}"
+        return _by_key(org, request, table, rest[1], rest[2])
+    raise not_found()
+
+
+def _object(org: Org, request: Request, table: Table) -> Reply:
+    if request.method == "POST":
+        with org.store.transaction():
+            record_id = records.insert(org.store, table, request.json_object(), request.who())
+        return _created(request, table, record_id, {})
+    if request.method != "GET":
+        raise wrong_method(request)
+    return Reply(
+        200, {"objectDescribe": describe.global_entry(table.sobject.raw, request.version), "recentItems": []}
+    )
+
+
+def _created(request: Request, table: Table, record_id: str, more: Json) -> Reply:
+    location = f"/services/data/{request.version}/sobjects/{table.sobject.name}/{record_id}"
+    return Reply(201, {"id": record_id, "success": True, "errors": [], **more}, {"Location": location})
+
+
+def _describe(request: Request, table: Table) -> Reply:
+    sobject = table.sobject
+    headers = {"Last-Modified": http_date(sobject.changed_at)}
+    since = _since(request.headers.get("if-modified-since"))
+    if since is not None and int(sobject.changed_at) <= since:
+        return Reply(304, None, headers)
+    return Reply(200, {**sobject.raw, "urls": describe.urls_of(sobject.name, request.version)}, headers)
+
+
+def _since(header: str | None) -> float | None:
+    """The moment of an If-Modified-Since header; a header that is no date is ignored, as HTTP wants it."""
+    try:
+        return parsedate_to_datetime(header).timestamp() if header else None
+    except ValueError:
+        return None
+
+
+def _record(org: Org, request: Request, table: Table, record_id: str) -> Reply:
+    try:
+        found = records.living(table, record_id)
+    except Refused as exc:
+        raise _single(exc, record_id) from exc
+    return _one(org, request, table, found)
+
+
+def _one(org: Org, request: Request, table: Table, found: Record) -> Reply:
+    """GET, PATCH or DELETE of a record that was found."""
+    if request.method == "GET":
+        return Reply(200, written(org, request, table, found, request.query.get("fields")))
+    with org.store.transaction():
+        if request.method == "PATCH":
+            records.update(org.store, table, found["Id"], request.json_object(), request.who())
+        elif request.method == "DELETE":
+            records.delete(org.store, table, found["Id"], request.who())
+        else:
+            raise wrong_method(request)
+    return Reply(204)
+
+
+def _single(exc: Refused, record_id: str) -> Refused:
+    """A single call says NOT_FOUND where a collection says that the id is wrong."""
+    if exc.code == "ENTITY_IS_DELETED":
+        return exc
+    return not_found(f"Provided external ID field does not exist or is not accessible: {record_id}")
+
+
+def written(org: Org, request: Request, table: Table, record: Record, fields: str | None) -> Json:
+    """A record with the given fields, comma separated, or with all of them."""
+    names = (
+        [name.strip() for name in fields.split(",") if name.strip()] if fields else list(table.sobject.fields)
+    )
+    return query.renderer(org.store, table.sobject, names, request.version)(record)
+
+
+def _by_key(org: Org, request: Request, table: Table, field_name: str, value: str) -> Reply:
+    field = records.key_field(table.sobject, field_name)
+    found = records.matches(table, field, value)
+    if len(found) > 1:
+        root = f"/services/data/{request.version}/sobjects/{table.sobject.name}"
+        return Reply(300, [f"{root}/{record_id}" for record_id in found])
+    if request.method == "PATCH":
+        return _upsert(org, request, table, field, value)
+    if not found:
+        raise not_found()
+    return _one(org, request, table, table.records[found[0]])
+
+
+def _upsert(org: Org, request: Request, table: Table, field: Field, value: str) -> Reply:
+    update_only = flag(request.query.get("updateOnly"))
+    body = request.json_object()
+    if any(name.lower() == "id" for name in body) and field.type != "id":
+        raise Refused("INVALID_FIELD", "The Id field should not be specified in the sobject data.")
+    with org.store.transaction():
+        made = records.upsert(org.store, table, field, value, body, request.who(), update_only)
+    if made["created"]:
+        return _created(request, table, made["id"], {"created": True})
+    if float(request.version[1:]) < OLD_UPSERT_VERSION:
+        return Reply(204)
+    return Reply(200, {"id": made["id"], "success": True, "errors": [], "created": False})
+
+
+def _replicated(org: Org, request: Request, table: Table, which: str) -> Reply:
+    """The updated or deleted ids between start and end; seconds and less are cut off, as in Salesforce."""
+    start, end = (_moment(request, name) for name in ("start", "end"))
+    if start >= end:
+        raise Refused("INVALID_REPLICATION_DATE", "startDate cannot be at or after endDate")
+    if epoch_of(start) < org.clock.now() - WINDOW_DAYS[which] * DAY_SECONDS:
+        raise Refused("INVALID_REPLICATION_DATE", f"startDate before org replication enabled date: {start}")
+    found = [i for i in table.stamps.between(start, end) if table.records[i]["SystemModstamp"] < end]
+    covered = min(end, rest_time(org.clock.now() // 60 * 60))
+    if which == "updated":
+        return Reply(200, {"ids": [i for i in found if i not in table.deleted], "latestDateCovered": covered})
+    gone = [{"id": i, "deletedDate": table.records[i]["SystemModstamp"]} for i in found if i in table.deleted]
+    earliest = rest_time(org.clock.now() - WINDOW_DAYS[which] * DAY_SECONDS)
+    return Reply(
+        200, {"deletedRecords": gone, "earliestDateAvailable": earliest, "latestDateCovered": covered}
+    )
+
+
+def _moment(request: Request, name: str) -> str:
+    text = utc_text(request.query.get(name, "").replace(" ", "+"))
+    if text is None:
+        raise Refused("INVALID_REPLICATION_DATE", f"{name} is missing or not a date and time")
+    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z").astimezone(UTC)
+    return rest_time(moment.timestamp() // 60 * 60)
+
+
+def table_of_id(org: Org, record_id: str) -> Table | None:
+    """The table whose key prefix an id has."""
+    full = ids.to_18(record_id) or ""
+    return next((t for t in org.store.tables.values() if t.sobject.prefix == full[:3]), None)

@@ -1,0 +1,164 @@
+"""All objects and records, and the transactions that change them."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.standin import ids
+from tests.standin.clock import Clock
+from tests.standin.errors import Refused, not_found
+from tests.standin.schema import SObject, from_upload
+from tests.standin.table import Record, Table
+
+Json = dict[str, Any]
+Change = tuple[str, str]  #: object name, record id
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: a user, through a client."""
+
+    user_id: str
+    client_id: str = ""
+    sends_outbound: bool = True
+
+
+@dataclass(slots=True)
+class Transaction:
+    """What has been put so far, so that it can be taken back, and what is to be told when it holds."""
+
+    undo: list[tuple[Table, str, Record | None]] = field(default_factory=list)
+    notify: dict[Change, None] = field(default_factory=dict)
+
+
+class Store:
+    """Tables by object name. Changes happen inside `transaction()`, which holds the lock."""
+
+    def __init__(self, clock: Clock, journal: Callable[[Json], None]) -> None:
+        self.clock = clock
+        self.lock = threading.RLock()
+        self.tables: dict[str, Table] = {}
+        self.check_references = True
+        self.on_commit: Callable[[list[Change]], list[Json]] = lambda changes: []
+        self._journal = journal
+        self._by_lower: dict[str, Table] = {}
+        self._transaction: Transaction | None = None
+        self._custom_objects = 0
+
+    def table(self, name: str) -> Table:
+        """The table of an object, by name in any case."""
+        found = self.tables.get(name) or self._by_lower.get(name.lower())
+        if found is None:
+            raise not_found()
+        return found
+
+    def find_table(self, name: str) -> Table | None:
+        return self.tables.get(name) or self._by_lower.get(name.lower())
+
+    def upload(self, given: Json) -> SObject:
+        """Add an object, or replace its describe; its records stay."""
+        old = self.tables.get(given["name"])
+        prefix = old.sobject.prefix if old else self._next_prefix()
+        self.place(from_upload(given, self.clock.now(), prefix))
+        return self.tables[given["name"]].sobject
+
+    def _next_prefix(self) -> str:
+        taken = {table.sobject.prefix for table in self.tables.values()}
+        while True:
+            prefix = "a" + ids.base62(self._custom_objects, 2)
+            self._custom_objects += 1
+            if prefix not in taken:
+                return prefix
+
+    def place(self, sobject: SObject, record: bool = True) -> None:
+        """Put an object type in force, and write it down."""
+        with self.lock:
+            table = self.tables.get(sobject.name)
+            if table is None:
+                table = self.tables[sobject.name] = Table(sobject)
+                self._by_lower[sobject.name.lower()] = table
+            table.describe(sobject)
+            if record:
+                self._journal({"k": "object", "raw": sobject.raw, "at": sobject.changed_at})
+
+    def empty(self, name: str) -> None:
+        """Forget an object's records."""
+        self.tables[name] = self._by_lower[name.lower()] = Table(self.tables[name].sobject)
+
+    def drop(self, name: str) -> None:
+        """Forget an object and its records."""
+        del self.tables[name], self._by_lower[name.lower()]
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """All or nothing. One inside another is part of it: the outer one ends both."""
+        with self.lock:
+            if self._transaction is not None:
+                yield self._transaction
+                return
+            self._transaction = Transaction()
+            try:
+                yield self._transaction
+            except BaseException:
+                self.roll_back(0)
+                raise
+            else:
+                self._commit(self._transaction)
+            finally:
+                self._transaction = None
+
+    def put(self, table: Table, record: Record, actor: Actor | None) -> None:
+        """Store a record in the open transaction; outbound messages follow where the actor sends them."""
+        transaction = self._open()
+        transaction.undo.append((table, record["Id"], table.put(record)))
+        if actor is not None and actor.sends_outbound:
+            transaction.notify[table.sobject.name, record["Id"]] = None
+
+    def mark(self) -> int:
+        """A point of the open transaction to which it can be rolled back."""
+        return len(self._open().undo)
+
+    def roll_back(self, mark: int) -> None:
+        transaction = self._open()
+        while len(transaction.undo) > mark:
+            table, record_id, old = transaction.undo.pop()
+            table.take_back(record_id, old)
+        kept = {(table.sobject.name, record_id) for table, record_id, _ in transaction.undo}
+        transaction.notify = {change: None for change in transaction.notify if change in kept}
+
+    def _open(self) -> Transaction:
+        if self._transaction is None:
+            raise RuntimeError("no transaction is open")
+        return self._transaction
+
+    def _commit(self, transaction: Transaction) -> None:
+        if not transaction.undo:
+            return
+        changed = {(table.sobject.name, record_id): table for table, record_id, _ in transaction.undo}
+        records = [[name, table.records[record_id]] for (name, record_id), table in changed.items()]
+        queued = self.on_commit(list(transaction.notify))
+        entry: Json = {"k": "put", "records": records}
+        self._journal({**entry, "queued": queued} if queued else entry)
+
+    def restore(self, name: str, record: Record) -> None:
+        """A record from the journal."""
+        table = self.tables[name]
+        table.put(record)
+        table.source.seen(record["Id"])
+        table.counter = max(table.counter, len(table.records))
+
+    def parent_problem(self, field_label: str, targets: tuple[str, ...], record_id: str) -> Refused | None:
+        """Why a lookup cannot point there; None when it can, or when none of its targets is known here."""
+        known = [self.tables[name] for name in targets if name in self.tables]
+        if not known or not self.check_references:
+            return None
+        for table in known:
+            if record_id in table.records:
+                gone = table.records[record_id]["IsDeleted"]
+                return Refused("ENTITY_IS_DELETED", "entity is deleted", []) if gone else None
+        if len(known) == len(targets) and record_id[:3] not in {table.sobject.prefix for table in known}:
+            message = f"{field_label}: id value of incorrect type: {record_id}"
+            return Refused("MALFORMED_ID", message, [field_label])
+        return Refused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", [])
