@@ -200,6 +200,11 @@ def call_seconds(env: Environment) -> float:
     return float(number(env, "CALL_SECONDS", 720))
 
 
+def claim_seconds(env: Environment) -> float:
+    """How long a drained batch may wait for its sender before another drainer may take it: nothing was sent yet."""
+    return float(number(env, "CLAIM_SECONDS", 120))
+
+
 def number(env: Environment, name: str, default: int) -> int:
     """A whole number above zero."""
     text = env.get(name, "").strip() or str(default)

@@ -18,7 +18,6 @@ from common.postgres.queries import as_json, identifier, load
 from common.postgres.values import out_of_row
 
 TOPIC = "postgres-changes"
-CLAIM_SECONDS = 120  #: from the claim until the message is taken; nothing has been sent yet, so it may be short
 
 _Q = load("change_log")
 
@@ -29,14 +28,17 @@ class ChangeLog:
     Args:
         call_seconds: How long a call to Salesforce may still be carried out after it was made: the door's own
             timeout plus Salesforce's ten minutes. The lease of what is being sent lasts that long.
+        claim_seconds: From the claim until the message is taken; nothing has been sent yet, so it may be short.
     """
 
     def __init__(
-        self, database: Database, mappings: Mappings, *, call_seconds: float, now: clock.Clock = clock.now
-    ) -> None:
+        self, database: Database, mappings: Mappings, *, call_seconds: float, claim_seconds: float = 120,
+        now: clock.Clock = clock.now,
+    ) -> None:  # fmt: skip
         self._database = database
         self._mappings = mappings
         self._call_seconds = call_seconds
+        self._claim_seconds = claim_seconds
         self._now = now
 
     # -- drain -------------------------------------------------------------------------------------
@@ -88,7 +90,7 @@ class ChangeLog:
         if voided:
             tx.run(_Q["void"], ids=voided, now=now)
         if marked:
-            tx.run(_Q["mark"], batches=as_json(marked), lease_until=now + timedelta(seconds=CLAIM_SECONDS))
+            tx.run(_Q["mark"], batches=as_json(marked), lease_until=now + timedelta(seconds=self._claim_seconds))
         if refused:
             self._refuse(tx, refused)
         return Claimed(len(records), changes, refused)

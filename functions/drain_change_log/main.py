@@ -19,12 +19,13 @@ DOOR = "drain_change_log"
 BUDGET_SECONDS = 50.0  #: one run; the next is a minute after this one began
 LOOK_SECONDS = 5.0  #: within a listen window: what was to be tried again later makes no noise when it is due
 
-database_settings, topics, call_seconds = config.read(
-    DOOR, os.environ, lambda env: (config.database(env), config.topics(env), config.call_seconds(env))
-)
+database_settings, topics, call_seconds, claim_seconds = config.read(
+    DOOR, os.environ,
+    lambda env: (config.database(env), config.topics(env), config.call_seconds(env), config.claim_seconds(env)),
+)  # fmt: skip
 database = Database(database_settings)
 book = MappingBook(database)
-change_log = ChangeLog(database, book, call_seconds=call_seconds)
+change_log = ChangeLog(database, book, call_seconds=call_seconds, claim_seconds=claim_seconds)
 topic = PubsubTopic(topics.postgres_changes, max_changes=MAX_SEND)
 
 

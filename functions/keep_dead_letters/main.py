@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import flask
 import functions_framework
 
-from common import clock, config, health
+from common import clock, config, health, log
 from common.change import Outcome
 from common.errors import Terminal
 from common.flows import dead_letters
@@ -35,7 +35,9 @@ def keep_dead_letters(request: flask.Request) -> push.Answer | tuple[str, int, d
         message = dead_letters.Message(
             topic, delivery.data, delivery.message_id, delivery.published_at, delivery.attributes
         )
-        return dead_letters.keep(message, topics[topic], letters, clock.now)
+        outcomes = dead_letters.keep(message, topics[topic], letters, clock.now)
+        log.run(DOOR, "kept" if outcomes else "sent_on", trace=delivery.trace, topic=topic)
+        return outcomes
 
     def bury(delivery: push.Delivery, exc: Terminal) -> None:
         letters.bury_bytes(topic, delivery.message_id, delivery.data, exc, delivery.attempt)

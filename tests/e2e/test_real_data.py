@@ -1,7 +1,7 @@
 """Public sample data, both ways, value for value."""
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
@@ -49,15 +49,15 @@ def test_every_record_arrives_in_both_directions(start: MakeStack, rows: RowsOf,
     for name, mapping in mappings.items():
         _wait_for(psql, mapping, len(found.records[name]))
 
-    for mapping in mappings.values():
-        assert _in_salesforce(sf, mapping) == _in_postgres(psql, mapping)
+    _wait_until_equal(sf, psql, mappings.values())
 
     _edit_every_row(stack, psql, mappings, describes)
     _wait_until_sent(psql)
 
-    assert [] == psql.run("SELECT table_name, record_id, last_error FROM isthmus.change_log WHERE state = 'failed' LIMIT 5")
-    for mapping in mappings.values():
-        assert _in_salesforce(sf, mapping) == _in_postgres(psql, mapping)
+    assert [] == psql.run(
+        "SELECT table_name, record_id, last_error FROM isthmus.change_log WHERE state = 'failed' LIMIT 5"
+    )
+    _wait_until_equal(sf, psql, mappings.values())
     assert [[0]] == psql.run("SELECT count(*) FROM isthmus.dead_letter")
 
 
@@ -119,6 +119,34 @@ def _in_salesforce(sf: Salesforce, mapping: Mapping) -> dict[str, Json]:
 # -- Postgres ------------------------------------------------------------------------------------
 
 
+def _wait_until_equal(sf: Salesforce, psql: sample.Rows, mappings: Iterable[Mapping]) -> None:
+    """Audit fields come back with the echo, a moment later."""
+    for mapping in mappings:
+        found: list[str] = []
+
+        def equal(mapping: Mapping = mapping, found: list[str] = found) -> bool:
+            found[:] = _differences(mapping, _in_salesforce(sf, mapping), _in_postgres(psql, mapping))
+            return not found
+
+        try:
+            sample.wait_until(equal, mapping.sobject, seconds=60)
+        except TimeoutError:
+            assert [] == found
+
+
+def _differences(mapping: Mapping, there: dict[str, Json], here: dict[str, Json]) -> list[str]:
+    """Field by field; the first few are enough to see what is wrong."""
+    if there.keys() != here.keys():
+        return [f"{mapping.sobject}: {len(there)} records, {len(here)} rows"]
+    found = [
+        f"{mapping.sobject} {sfid} {name}: {there[sfid][name]!r} in Salesforce, {here[sfid][name]!r} in Postgres"
+        for sfid in there
+        for name in there[sfid]
+        if there[sfid][name] != here[sfid][name]
+    ]
+    return found[:10]
+
+
 def _wait_for(psql: sample.Rows, mapping: Mapping, count: int) -> None:
     statement = f"SELECT count(*) FROM {mapping.table}"
     sample.wait_until(lambda: psql.run(statement) == [[count]], f"{mapping.sobject}", seconds=120)
@@ -135,7 +163,9 @@ def _edit_every_row(stack: Stack, psql: sample.Rows, mappings: dict[str, Mapping
     for name, mapping in mappings.items():
         fields = [f for f in mapping.fields if f.updateable and f.kind is not Kind.ID]
         for n, (key,) in enumerate(psql.run(f"SELECT id FROM {mapping.table} ORDER BY id")):
-            sets = [f'"{f.column}" = {_literal(_edit(f, describes[name][f.name], n + m))}' for m, f in enumerate(fields)]
+            sets = [
+                f'"{f.column}" = {_literal(_edit(f, describes[name][f.name], n + m))}' for m, f in enumerate(fields)
+            ]
             script.append(f"UPDATE {mapping.table} SET {', '.join(sets)} WHERE id = {_literal(key)};")
     command = [binaries() / "psql", "--quiet", "--set", "ON_ERROR_STOP=1", stack.postgres.url()]
     subprocess.run(command, input="\n".join(script).encode(), check=True)
@@ -144,7 +174,11 @@ def _edit_every_row(stack: Stack, psql: sample.Rows, mappings: dict[str, Mapping
 def _edit(field: Field, described: Json, n: int) -> Any:
     value = EDITS[field.kind][n % len(EDITS[field.kind])]
     if described["type"] == "picklist":
-        return described["picklistValues"][n % len(described["picklistValues"])]["value"] if described["picklistValues"] else "x"
+        return (
+            described["picklistValues"][n % len(described["picklistValues"])]["value"]
+            if described["picklistValues"]
+            else "x"
+        )
     if described["type"] == "email":
         return f"{n}@example.com"
     if value is None and not described["nillable"]:

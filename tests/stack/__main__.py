@@ -70,17 +70,20 @@ def _show_latencies(client: sample.Client, rows: sample.Rows) -> None:
 
 
 def _show_addresses(stack: Stack) -> None:
-    print(f"""
+    print(
+        f"""
 Salesforce (stand-in)    {stack.standin_url}/
 Postgres                 psql {stack.postgres.url()}
-Pub/Sub                  {stack.environment['PUBSUB_EMULATOR_HOST']}
+Pub/Sub                  {stack.environment["PUBSUB_EMULATOR_HOST"]}
 outbound messages go to  {stack.outbound_url}
-logs                     {stack.folder / 'logs'}
+logs                     {stack.folder / "logs"}
 
 Try it: change a record on the stand-in's page, then look at it in psql; and the other way round:
   UPDATE salesforce.account SET name = 'Changed here' WHERE id = 'sample-2';
-Another shell speaks to the same stack after:  source {stack.folder / 'env'}
-Stop with Ctrl-C; the state stays. Start afresh with `make clean`.""", flush=True)
+Another shell speaks to the same stack after:  source {stack.folder / "env"}
+Stop with Ctrl-C; the state stays. Start afresh with `make clean`.""",
+        flush=True,
+    )
 
 
 def _watch(stack: Stack, stopped: threading.Event) -> None:

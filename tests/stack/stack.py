@@ -10,11 +10,12 @@ from urllib.request import Request, urlopen
 from common import config
 from common.postgres.migrate import migrate
 from tests.stack import emulator, ports, topology
+from tests.stack.broker.clock import move_clock
 from tests.stack.postgres import Postgres
 from tests.stack.process import Child, clean_environment, python, takes_connections
 
 ORG = "00Dstandin00001EAA"
-SECRET_PATH = "salesforce"  # noqa: S105 - everybody on this machine may know it
+SECRET_PATH = "salesforce"
 LISTEN_SECONDS = 20
 DOORS = ("receive_outbound_message", "upsert_postgres", "drain_change_log", "upsert_salesforce", "keep_dead_letters")
 
@@ -27,15 +28,17 @@ class Stack:
         offset: Added to every port.
         pubsub: `auto`, `emulator` or `broker`.
         call_seconds: How long a call to the stand-in may still be carried out after it was made.
+        moved_clock: Whether `move_clock` can be used; it needs the broker.
         postgres: Server settings.
     """
 
     def __init__(
-        self, folder: Path, offset: int = 0, *, pubsub: str = "auto", call_seconds: int = 60,
+        self, folder: Path, offset: int = 0, *, pubsub: str = "auto", call_seconds: int = 60, moved_clock: bool = False,
         postgres: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         self.folder = folder
         self.offset = offset
+        self.clock_file = folder / "clock" if moved_clock else None
         self.postgres = Postgres(folder / "postgres", ports.POSTGRES + offset, postgres)
         self.uses_emulator = pubsub != "broker" and emulator.find() is not None
         self.pubsub_port = ports.PUBSUB + offset
@@ -49,6 +52,7 @@ class Stack:
             "GOOGLE_CLOUD_PROJECT": topology.PROJECT,
             "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{self.pubsub_port}",
             "CALL_SECONDS": str(call_seconds),
+            "CLAIM_SECONDS": "10",
         }
         self.pubsub = self._pubsub()
         self.standin = self._child(
@@ -77,15 +81,29 @@ class Stack:
     def _pubsub(self) -> Child:
         if self.uses_emulator:
             return self._child("pubsub-emulator", emulator.command(self.pubsub_port))
-        command = python("-m", "tests.stack.broker", "--port", str(self.pubsub_port), "--data", str(self.folder / "broker"))
+        command = python(
+            "-m", "tests.stack.broker", "--port", str(self.pubsub_port), "--data", str(self.folder / "broker")
+        )
         return self._child("broker", command)
 
     def _door(self, name: str) -> Child:
         command = python(
-            "-m", "functions_framework", "--source", f"functions/{name}/main.py", "--target", name,
+            "-m", "tests.stack.door" if self.clock_file else "functions_framework",
+            "--source", f"functions/{name}/main.py", "--target", name,
             "--host", "127.0.0.1", "--port", str(ports.door(name) + self.offset),
         )  # fmt: skip
-        return self._child(name, command, self.environment | {"THREADS": "4"})
+        clock = {"CLOCK_FILE": str(self.clock_file)} if self.clock_file else {}
+        return self._child(name, command, self.environment | clock | {"THREADS": "4"})
+
+    def move_clock(self, seconds: float) -> None:
+        """Move the time of the broker, the stand-in and every door."""
+        assert self.clock_file is not None and not self.uses_emulator
+        moved = float(self.clock_file.read_text()) if self.clock_file.exists() else 0.0
+        self.clock_file.write_text(str(moved + seconds))
+        body = json.dumps({"move_seconds": seconds}).encode()
+        with urlopen(Request(f"{self.standin_url}/standin/clock", data=body, method="POST"), timeout=10) as answer:
+            answer.read()
+        move_clock(self.environment["PUBSUB_EMULATOR_HOST"], seconds)
 
     # -- life --------------------------------------------------------------------------------------
 
@@ -161,7 +179,7 @@ class Scheduler:
     def _run(self) -> None:
         while not self._stopped.is_set():
             try:
-                with urlopen(Request(self._url, method="POST"), timeout=LISTEN_SECONDS + 60) as answer:  # noqa: S310
+                with urlopen(Request(self._url, method="POST"), timeout=LISTEN_SECONDS + 60) as answer:
                     answer.read()
             except OSError:
                 self._stopped.wait(0.5)  # the door is down or could not reach Postgres: the next call finds out
