@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from common import clock
-from common.change import Change, Op, Side
+from common.change import Change, Op, Side, Value
 from common.errors import Terminal, Transient
 
 VERSION = 1
 MAX_BYTES = 1_000_000  #: Pub/Sub takes 10 MB; a tenth keeps one push short
 
+_VALUES = {str, bool, type(None)}
 _HINT = "It was not written by Isthmus, or was damaged on its way. Discard it, or replay it after an upgrade."
 
 
@@ -71,13 +72,13 @@ def decode(data: bytes) -> list[Change]:
     try:
         message = json.loads(data)
         version = message["v"]
-    except (ValueError, KeyError, TypeError) as exc:
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise Terminal("message_unreadable", str(exc), _HINT) from exc
     if version != VERSION:
         raise Transient("message_version", f"version {version!r}", "A newer release wrote it: deploy that release.")
     try:
-        source, sobject = Side(message["source"]), message["sobject"]
-        return [_from_json(source, sobject, held) for held in message["changes"]]
+        source, sobject = Side(message["source"]), _text(message["sobject"])
+        return [_from_json(source, sobject, held) for held in _is(message["changes"], list)]
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise Terminal("message_unreadable", f"{type(exc).__name__}: {exc}", _HINT) from exc
 
@@ -87,15 +88,33 @@ def _from_json(source: Side, sobject: str, held: dict[str, Any]) -> Change:
     return Change(
         source=source,
         sobject=sobject,
-        record_id=held["id"],
+        record_id=_text(held["id"]),
         op=Op(held["op"]),
         stamp=_moment(held["stamp"]),
-        event_id=held["event"],
-        fields=held["fields"],
-        origin=held.get("origin", ""),
+        event_id=_text(held["event"]),
+        fields=_fields(held["fields"]),
+        origin=_text(held.get("origin", "")),
         read_at=_moment(read_at) if read_at else None,
-        buried=held.get("buried", False),
+        buried=bool(held.get("buried", False)),
     )
+
+
+def _is(value: Any, kind: type) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError(f"{kind.__name__} expected, not {type(value).__name__}")
+    return value
+
+
+def _text(value: Any) -> str:
+    text: str = _is(value, str)
+    return text
+
+
+def _fields(held: Any) -> dict[str, Value]:
+    fields: dict[str, Value] = _is(held, dict)
+    if strange := set(map(type, fields.values())) - _VALUES:  # types and not values: this runs for every field there is
+        raise TypeError(f"text, boolean or null expected, not {strange.pop().__name__}")
+    return fields
 
 
 def _moment(text: str) -> datetime:

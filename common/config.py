@@ -8,6 +8,7 @@ from typing import TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from common.errors import Misconfigured
+from common.ids import is_id
 
 Environment = Mapping[str, str]
 
@@ -91,7 +92,7 @@ def database(env: Environment) -> Database:
     elif env.get("PG_HOST") or env.get("CLOUD_SQL_INSTANCE"):
         target = Target(
             host=env.get("PG_HOST", ""),
-            port=int(env.get("PG_PORT", "5432")),
+            port=number(env, "PG_PORT", 5432),
             name=_need(env, "PG_DBNAME", "the database's name"),
             user=_need(env, "PG_USER", "the role to log in with"),
             password=env.get("PG_PASSWORD", ""),
@@ -107,21 +108,23 @@ def database(env: Environment) -> Database:
 
 
 def _target(url: str, setting: str) -> Target:
-    parts = urlsplit(url)
     try:
-        port = parts.port or 5432
+        parts = urlsplit(url)
+        port = 5432 if parts.port is None else parts.port
     except ValueError:
-        port = 0
-    if parts.scheme not in ("postgres", "postgresql") or not parts.hostname or not parts.path.strip("/") or not port:
-        shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}" if parts.scheme else "something else"
-        raise Misconfigured(
+        parts, port = urlsplit(""), 0
+    torn = "@" in parts.path + parts.query + parts.fragment  # by a / ? or # in the password
+    known = parts.scheme in ("postgres", "postgresql")
+    if not (known and parts.hostname and parts.path.strip("/") and port) or torn:
+        raise Misconfigured(  # nothing of it is shown: any part may be the password
             "setting_refused",
-            f"{setting} is {shown} (user and password not shown)",
-            "Set it to postgresql://user:password@host:5432/name.",
+            f"{setting} is no address of a Postgres database (its value is not shown)",
+            "Set it to postgresql://user:password@host:5432/name; in user and password write %2F for /, %40 for @, "
+            "%23 for #, %3F for ?.",
         )
     query = parse_qs(parts.query)
     return Target(
-        host=parts.hostname,
+        host=parts.hostname or "",
         port=port,
         name=unquote(parts.path.strip("/")),
         user=unquote(parts.username or query.get("user", ["postgres"])[0]),
@@ -169,10 +172,11 @@ def _refuse_half_login(settings: Salesforce) -> None:
 def inbound(env: Environment) -> Inbound:
     """The JSON secret INBOUND: org_id, and optionally secret_path and hmac_keys."""
     held = _json_secret(env, "INBOUND")
+    wish = 'Set it to {"org_id": "00D...", "secret_path": "..."}.'
     if not held.get("org_id"):
-        raise Misconfigured(
-            "setting_missing", "INBOUND names no org_id", 'Set it to {"org_id": "00D...", "secret_path": "..."}.'
-        )
+        raise Misconfigured("setting_missing", "INBOUND names no org_id", wish)
+    if not is_id(held["org_id"]):
+        raise Misconfigured("setting_refused", f"INBOUND's org_id is {held['org_id']!r}, no id of 15 or 18", wish)
     return Inbound(org_id=held["org_id"], secret_path=held.get("secret_path", "").strip("/"))
 
 
@@ -183,6 +187,9 @@ def _json_secret(env: Environment, name: str) -> dict[str, str]:
         raise Misconfigured("setting_refused", f"{name} is not JSON", "Set it to one JSON object.") from exc
     if not isinstance(held, dict):
         raise Misconfigured("setting_refused", f"{name} is JSON, but no object", "Set it to one JSON object.")
+    for key, value in held.items():
+        if not isinstance(value, str) and key != "hmac_keys":
+            raise Misconfigured("setting_refused", f"{key} in {name} is no text", "Put its value in quotes.")
     return held
 
 
@@ -208,7 +215,7 @@ def claim_seconds(env: Environment) -> float:
 def number(env: Environment, name: str, default: int) -> int:
     """A whole number above zero."""
     text = env.get(name, "").strip() or str(default)
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise Misconfigured(
             "setting_refused", f"{name} is {text!r}", f"Set it to a whole number; {default} is the default."
         )

@@ -67,6 +67,6 @@ def trouble(door: str, exc: IsthmusError, *, trace: str = "") -> None:
 
 
 def _write(lines: list[dict[str, object]]) -> None:
-    # One write, so that lines of threads do not mix.
-    sys.stdout.write("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    # One write, so that lines of threads do not mix; in ASCII, so that no character can stop it.
+    sys.stdout.write("".join(json.dumps(line) + "\n" for line in lines))
     sys.stdout.flush()

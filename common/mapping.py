@@ -82,6 +82,10 @@ class Mapping:
         external = (self.external_id_field,) if self.external_id_field else ()
         return (ID, MODSTAMP, *external, *(f.name for f in self.fields))
 
+    @cached_property
+    def _needed(self) -> frozenset[str]:
+        return frozenset(self.read_fields[1:])  # the Id travels as record_id
+
     @property
     def to_postgres(self) -> bool:
         return self.active and self.direction is not Direction.PG_TO_SF
@@ -96,17 +100,19 @@ class Mapping:
         Returns:
             None where the change is only a hint: a mapped field is missing and nobody knows why.
         """
-        needed = self.read_fields[1:]  # the Id travels as record_id
-        if all(name in change.fields for name in needed):
+        if not change.fields.get(MODSTAMP):
+            return None  # nobody knows which version it is
+        needed = self._needed
+        if change.fields.keys() >= needed:
             return change.fields
-        if MODSTAMP not in change.fields or not is_id(change.origin):
+        if not is_id(change.origin):
             return None  # no outbound message: its absent fields say nothing
         listed = self.listed.get(change.origin) or self.listed.get("") or frozenset()
         if not listed or not listed.issuperset(change.fields):
             return None  # no list, or one older than the message
         if not listed.issuperset(needed):
             return None
-        return {name: change.fields.get(name) for name in needed}
+        return {name: change.fields.get(name) for name in self.read_fields[1:]}
 
 
 # -- names ---------------------------------------------------------------------------------------
@@ -116,8 +122,15 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SQUEEZE = re.compile(r"_{2,}")
 
 #: Words that need quotes as a column or table name; PostgreSQL 18, appendix "SQL Key Words", reserved.
+#: And the columns that every table has already: "System Columns".
 RESERVED = frozenset(
     [
+        "cmax",
+        "cmin",
+        "ctid",
+        "tableoid",
+        "xmax",
+        "xmin",
         "all",
         "analyse",
         "analyze",

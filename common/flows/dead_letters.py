@@ -49,7 +49,8 @@ def keep(message: Message, source: Raw, graveyard: Graveyard, now: Clock) -> lis
     Raises:
         Transient: it is not time yet, or it could neither be sent on nor kept: it comes again.
     """
-    spent = int(message.attributes.get(ROUND, "0"))
+    told = message.attributes.get(ROUND, "")
+    spent = int(told) if told.isdecimal() else 0
     if spent >= ROUNDS:
         return _bury(message, graveyard)
     due = message.died_at + FIRST_WAIT * (2**spent - 1)

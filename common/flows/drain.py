@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from common.change import Change, Op
-from common.errors import Transient
+from common.errors import Misconfigured, Transient
 from common.ports import Batch, Entry, Log, Topic
 
 CLAIM = 1000  #: records in one claim, and changes of one object in a message at most
@@ -22,7 +22,7 @@ def run(log: Log, topic: Topic, *, go_on: Callable[[], bool], trace: str = "") -
     """Drain until the log is empty or `go_on` says no.
 
     Raises:
-        Transient: what could not be published was given back to the log.
+        Transient, Misconfigured: what could not be published was given back to the log.
     """
     done = Drained()
     while go_on():
@@ -42,7 +42,7 @@ def _publish(log: Log, topic: Topic, changes: Sequence[Change], trace: str) -> N
     while groups:
         try:
             topic.publish(groups[0], trace=trace)
-        except Transient:
+        except (Transient, Misconfigured):
             log.release([c for group in groups for c in group])
             raise
         groups.pop(0)
@@ -62,10 +62,8 @@ def merge(entries: Sequence[Entry]) -> Batch:
         unborn = first.change_type == "INSERT" and not any(e.attempts for e in life) and not last.old.get("sfid")
         return Batch(rows, None) if unborn else Batch(rows, Op.DELETE, {}, last.made_at)
     values: dict[str, object] = {}
-    for entry in life:
-        values |= entry.new
-    if first.change_type == "INSERT":
-        values = {column: value for column, value in values.items() if value is not None}
+    for entry in life:  # nobody wrote the empty columns of a new row; a column emptied later was written
+        values |= {c: v for c, v in entry.new.items() if v is not None or entry.change_type == "UPDATE"}
     return Batch(rows, Op.UPSERT, values, last.made_at)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from common.change import Change, Ending, Op, Outcome
 from common.clock import Clock
 from common.errors import Transient
-from common.mapping import Mapping
+from common.mapping import Direction, Mapping
 from common.ports import Graveyard, Mappings, Org, Table, Topic, Verdict
 
 REREAD = timedelta(seconds=2)  #: a stamp has whole seconds: a read that began this close to it may have missed an edit
@@ -40,26 +40,39 @@ def apply(changes: Sequence[Change], world: World, *, trace: str = "") -> list[O
         Transient: some must be tried again later; what could be done was done, and doing it again changes nothing.
         Misconfigured: a person must act; nothing was buried.
     """
-    mappings = [m for m in world.mappings.of_object(changes[0].sobject) if m.to_postgres] if changes else []
-    if not mappings:
-        return [Outcome(c, Ending.UNMAPPED) for c in changes]
-    outcomes = [outcome for mapping in mappings for outcome in _into(mapping, changes, world, trace)]
+    if not changes:
+        return []
+    try:
+        outcomes = _into_all(changes, world, trace)
+    except Transient as exc:
+        if exc.reason != "configuration_changed":
+            raise
+        world.mappings.refresh()
+        outcomes = _into_all(changes, world, trace)
     world.graveyard.bury(TOPIC, [o for o in outcomes if o.ending is Ending.FAILED])
     return outcomes
 
 
-def _into(mapping: Mapping, changes: Sequence[Change], world: World, trace: str) -> list[Outcome]:
-    """One table's share. Its mapping may have changed meanwhile: then once more with the new one."""
-    try:
-        return _bring(mapping, changes, world, trace)
-    except Transient as exc:
-        if exc.reason != "configuration_changed":
-            raise
+def _into_all(changes: Sequence[Change], world: World, trace: str) -> list[Outcome]:
+    mappings = _mappings(changes[0].sobject, world)
+    if not mappings:
+        return [Outcome(c, Ending.UNMAPPED) for c in changes]
+    return [outcome for mapping in mappings for outcome in _into(mapping, changes, world, trace)]
+
+
+def _mappings(sobject: str, world: World) -> list[Mapping]:
+    """Looked up once more where there is none, or a paused one: what is held in memory may be old."""
+    found = [m for m in world.mappings.of_object(sobject) if m.direction is not Direction.PG_TO_SF]
+    if found and all(m.active for m in found):
+        return found
     world.mappings.refresh()
-    for fresh in world.mappings.of_object(mapping.sobject):
-        if fresh.id == mapping.id and fresh.to_postgres:
-            return _bring(fresh, changes, world, trace)
-    return [Outcome(c, Ending.UNMAPPED) for c in changes]
+    return [m for m in world.mappings.of_object(sobject) if m.direction is not Direction.PG_TO_SF]
+
+
+def _into(mapping: Mapping, changes: Sequence[Change], world: World, trace: str) -> list[Outcome]:
+    if mapping.active:
+        return _bring(mapping, changes, world, trace)
+    return [Outcome(c, Ending.LATER, "paused", "The mapping is paused: `isthmus mapping resume`.") for c in changes]
 
 
 def _bring(mapping: Mapping, changes: Sequence[Change], world: World, trace: str) -> list[Outcome]:
@@ -79,7 +92,7 @@ def _sorted_out(mapping: Mapping, changes: Sequence[Change]) -> tuple[list[Chang
         if fields is None:
             hints.append(change.hint(buried=change.op is Op.DELETE))
         else:
-            whole.append(replace(change, fields=fields))
+            whole.append(change if fields is change.fields else replace(change, fields=fields))
     return whole, hints
 
 

@@ -13,7 +13,7 @@ from common.errors import Terminal
 from common.mapping import Mapping
 from common.ports import Batch, Claimed, Entry, Mappings, Owed, Send, Sent, Settled
 from common.postgres.connect import Database, Transaction
-from common.postgres.dead_letters import bury
+from common.postgres.dead_letters import bury, heal
 from common.postgres.queries import as_json, identifier, load
 from common.postgres.values import out_of_row
 
@@ -122,7 +122,6 @@ class ChangeLog:
             claims = [c for c in by_claim if _is_uuid(c)]
             taken = tx.dicts(_Q["take"], claims=claims, lease_until=lease_until) if claims else []
             self._refresh_old(taken)
-            taken.sort(key=lambda row: row["table_name"])
             owed: list[Owed] = []
             for table, rows in groupby(taken, key=lambda row: row["table_name"]):
                 mapping = self._mappings.of_table(table)
@@ -145,10 +144,11 @@ class ChangeLog:
         owed = []
         for row in taken:
             key = row["record_id"]
-            here = standing.get(key, {})
+            here = standing.get(key)
             change = by_claim[row["claim"]]
-            sfid = here.get("sfid") or row["old_sfid"] or buried.get(key)
-            owed.append(_owed(mapping, change, sfid, here.get("row"), row["attempts"]))
+            # A row that stands without an id outlived its record: the tombstone's id is the dead one's.
+            sfid = here["sfid"] if here else row["old_sfid"] or buried.get(key)
+            owed.append(_owed(mapping, change, sfid, here["row"] if here else None, row["attempts"]))
         return owed
 
     def settle(self, mapping: Mapping, settled: Sequence[Settled]) -> None:
@@ -164,6 +164,8 @@ class ChangeLog:
             done = {row[0] for row in tx.run(_Q["settle"], results=results, mapping_id=mapping.id, now=now)}
             ours = [s for s in settled if s.owed.change.event_id in done]
             self._write_back(tx, mapping, ours)
+            sent = [s.owed.change.record_id for s in ours if s.outcome.ending is Ending.SENT]
+            heal(tx, mapping.sobject, sent)
             failed = [s.outcome for s in ours if s.outcome.ending is Ending.FAILED]
             if failed:
                 bury(tx, TOPIC, failed)

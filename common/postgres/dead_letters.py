@@ -51,6 +51,12 @@ def _letter(outcome: Outcome) -> dict[str, object]:
     }
 
 
+def heal(tx: Transaction, sobject: str, record_ids: list[str]) -> None:
+    """Close the letters of records that Salesforce has taken after all."""
+    if record_ids:
+        tx.run(_Q["heal"], sobject=sobject, record_ids=record_ids)
+
+
 class DeadLetters:
     """Implements ports.Graveyard, and what people do with dead letters."""
 

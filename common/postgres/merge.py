@@ -32,23 +32,30 @@ class Session:
         """Bring each change in; a verdict for each."""
         self._tx.run(self._sql["origin"], table=self._mapping.table)
         if read:
-            self._lift([c.record_id for _, c in changes if c.op is Op.UPSERT])
-        self._lock([c for _, c in changes])
+            self._lift([c for _, c in changes if c.op is Op.UPSERT])
+        self._lock([c for _, c in changes], read)
         self._load_edits()
         deletions = [(n, c) for n, c in changes if c.op is Op.DELETE]
         upserts = [(n, c) for n, c in changes if c.op is Op.UPSERT]
         return self._delete(deletions) + self._upsert(upserts, apply)
 
-    def _lift(self, sfids: list[str]) -> None:
-        if sfids:
-            self._tx.run(self._sql["lift"], table=self._mapping.table, sfids=sfids)
+    def _lift(self, alive: Sequence[Change]) -> None:
+        field = self._mapping.external_id_field
+        if alive:
+            self._tx.run(
+                self._sql["lift"],
+                table=self._mapping.table,
+                sfids=[c.record_id for c in alive],
+                external_ids=[str(c.fields[field]) for c in alive if c.fields.get(field)],
+            )
 
-    def _lock(self, changes: Sequence[Change]) -> None:
+    def _lock(self, changes: Sequence[Change], read: bool) -> None:
         field = self._mapping.external_id_field
         born = {str(c.fields[field]): c for c in changes if c.op is Op.UPSERT and c.fields.get(field)}
         rows = self._tx.dicts(self._sql["lock_rows"], sfids=[c.record_id for c in changes], external_ids=list(born))
         self._rows = {row["sfid"]: row for row in rows if row["sfid"]}
-        self._adopt([(row, born[row["record_id"]]) for row in rows if row["record_id"] in born])
+        # Only what was read is surely alive, and may take a row from the record that had its external id before.
+        self._adopt([(r, born[r["record_id"]]) for r in rows if r["record_id"] in born and (read or not r["sfid"])])
 
     def _adopt(self, found: list[tuple[dict[str, Any], Change]]) -> None:
         """Rows that carry a record's external id become that record's rows."""
@@ -56,7 +63,7 @@ class Session:
         if not pairs:
             return
         replaced = [{"record_id": None, "sfid": row["sfid"]} for row, _ in pairs if row["sfid"]]
-        if replaced:  # external ids are unique: the record that had it before is gone
+        if replaced:  # external ids are unique among the living
             self._tx.run(self._sql["bury"], table=self._mapping.table, pairs=as_json(replaced))
         self._tx.run(
             self._sql["adopt"],
@@ -158,9 +165,14 @@ class Session:
                 kept.append((n, change))
         self._bury([c for _, c in lost + kept])
         self._tx.run(self._sql["delete"], sfids=[c.record_id for _, c in lost])
-        self._tx.run(self._sql["orphan"], sfids=[c.record_id for _, c in kept])
-        self._void([c for _, c in lost], "salesforce")
-        self._void([c for _, c in kept], "postgres")
+        self._forget_edits([c for _, c in lost], "salesforce")
+        self._forget_edits([c for _, c in kept], "postgres")
+        self._tx.run(
+            self._sql["orphan"],
+            table=self._mapping.table,
+            sfids=[c.record_id for _, c in kept],
+            columns=[f.column for f in self._mapping.fields],
+        )
         done += [(n, Verdict(Outcome(c, Ending.DELETED))) for n, c in lost]
         done += [(n, Verdict(Outcome(c, Ending.MERGED, "edited_here_later"))) for n, c in kept]
         return done
@@ -170,15 +182,14 @@ class Session:
         if pairs:
             self._tx.run(self._sql["bury"], table=self._mapping.table, pairs=as_json(pairs))
 
-    def _void(self, changes: Sequence[Change], winner: str) -> None:
-        """Where an edit met a deletion: the loser's edits leave the log, and the conflict is kept."""
+    def _forget_edits(self, changes: Sequence[Change], winner: str) -> None:
+        """Where edits met a deletion, they leave the log: the row goes, or is captured anew as a whole."""
         edited = [c for c in changes if self._edits_of(c.record_id)]
         if not edited:
             return
-        if winner == "salesforce":
-            ids = [e.id for c in edited for e in self._edits_of(c.record_id)]
-            self._tx.run(self._sql["release"], ids=ids)
-            self._tx.run(self._sql["forget"], ids=ids, now=self._now)
+        ids = [e.id for c in edited for e in self._edits_of(c.record_id)]
+        self._tx.run(self._sql["release"], ids=ids)
+        self._tx.run(self._sql["forget"], ids=ids, now=self._now)
         self._keep_conflicts(
             {
                 "record_id": self._rows[c.record_id]["record_id"], "sfid": c.record_id, "field": "IsDeleted",

@@ -69,5 +69,6 @@ def identifier(name: str) -> str:
 
 
 def as_json(rows: Iterable[dict[str, object]]) -> str:
-    """Rows as the JSON text that `json_to_recordset` reads."""
-    return json.dumps(list(rows), ensure_ascii=False, separators=(",", ":"))
+    """Rows as the JSON text that `json_to_recordset` reads; half a surrogate pair becomes a question mark."""
+    text = json.dumps(list(rows), ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace").decode()

@@ -37,8 +37,28 @@ class Statements:
         }
         self._texts = {name: _fill(text, names) for name, text in load("table").items()}
 
+        # Ids may have 15 characters; any other value goes in as it is. Sorted out here, once: a batch has thousands.
+        self._places = [(f"c{n}", f.name, f if f.kind is Kind.ID else None) for n, f in enumerate(mapping.fields)]
+
     def __getitem__(self, name: str) -> str:
         return self._texts[name]
+
+    def record(self, change: Change, n: int, *, settled: bool = False) -> Record:
+        """One change as a record of the statement, by column."""
+        fields = change.fields
+        stamp = change.stamp.isoformat()
+        row: Record = {
+            "n": n,
+            "sfid": change.record_id,
+            "external_id": fields.get(self.mapping.external_id_field) or None,
+            "stamp": stamp,
+            "read_at": change.read_at.isoformat() if change.read_at else stamp,
+            "settled": settled,
+        }
+        for column, name, field in self._places:
+            value = fields[name]
+            row[column] = value if field is None and value != "" else into_record(field, value)
+        return row
 
 
 def _value(n: int, field: Field) -> str:
@@ -56,19 +76,3 @@ def _fill(text: str, names: dict[str, str]) -> str:
     for name, value in names.items():
         text = text.replace("{" + name + "}", value)
     return text
-
-
-def record(mapping: Mapping, change: Change, n: int, *, settled: bool = False) -> Record:
-    """One change as a record of the statement, by column."""
-    fields = change.fields
-    row: Record = {
-        "n": n,
-        "sfid": change.record_id,
-        "external_id": fields.get(mapping.external_id_field) or None,
-        "stamp": change.stamp.isoformat(),
-        "read_at": change.version[1].isoformat(),
-        "settled": settled,
-    }
-    for position, f in enumerate(mapping.fields):
-        row[f"c{position}"] = into_record(f, fields[f.name])
-    return row

@@ -1,7 +1,7 @@
 """What a value of each kind is in Postgres: the column's type, the way in, the way out, and when two are equal."""
 
 import math
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -46,7 +46,7 @@ def canonical(kind: Kind, value: object) -> object:
         return None
     try:
         return _CANONICAL[kind](value)
-    except (ValueError, InvalidOperation, TypeError) as exc:
+    except (ValueError, KeyError, InvalidOperation, TypeError, OverflowError) as exc:
         raise Terminal("value_refused", f"{kind} expected", "Compare the column's type with the field's.") from exc
 
 
@@ -88,9 +88,15 @@ def out_of_row(field: Field, value: object) -> Value:
     """
     if value is None or isinstance(value, bool):
         return value
+    try:
+        return _out(field, str(value))
+    except (ValueError, InvalidOperation):
+        raise _unsendable(field) from None
+
+
+def _out(field: Field, text: str) -> str:
     if field.kind is Kind.DATETIME:
-        return _utc(field, str(value))
-    text = str(value)
+        return clock.parse(text).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if field.kind is Kind.DATE and (len(text) != 10 or not text[:4].isdigit()):
         raise _unsendable(field)
     if field.kind in (Kind.DECIMAL, Kind.INTEGER) and not math.isfinite(Decimal(text)):
@@ -98,14 +104,6 @@ def out_of_row(field: Field, value: object) -> Value:
     if field.kind is Kind.TIME:
         return time.fromisoformat(text).isoformat("milliseconds") + "Z"
     return text
-
-
-def _utc(field: Field, text: str) -> str:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise _unsendable(field) from None
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _unsendable(field: Field) -> Terminal:

@@ -57,7 +57,7 @@ def _delivery(body: Any) -> Delivery:
         data=base64.b64decode(message.get("data", ""), validate=True),
         message_id=str(message["messageId"]),
         published_at=clock.parse(published) if published else clock.now(),
-        attributes=message.get("attributes") or {},
+        attributes=dict((message.get("attributes") or {}).items()),
         subscription=body.get("subscription", ""),
         attempt=int(body.get("deliveryAttempt", 1)),
     )

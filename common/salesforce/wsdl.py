@@ -16,7 +16,7 @@ def parse(text: bytes) -> tuple[str, list[str]]:
     """
     try:
         root = ET.fromstring(text)  # noqa: S314 - a file that the operator downloaded
-    except ET.ParseError as exc:
+    except (ET.ParseError, ValueError, LookupError) as exc:
         raise Terminal("wsdl_unreadable", str(exc), _HINT) from exc
     types = {t.get("name", ""): t for t in root.iter(f"{_XSD}complexType")}
     for name, notification in types.items():

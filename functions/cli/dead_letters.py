@@ -66,7 +66,7 @@ def _replay(chosen: argparse.Namespace, env: config.Environment) -> None:
 def _replay_one(letter: dict[str, Any], letters: DeadLetters, world: flow.Replay) -> bool:
     held = letter["payload"].get("bytes")
     try:
-        done = flow.replay(letter, base64.b64decode(held) if held else None, world)
+        done = flow.replay(letter, None if held is None else base64.b64decode(held), world)
     except IsthmusError as exc:
         print(f"{letter['id']}: {exc}")
         return False

@@ -1,13 +1,14 @@
 """Commands on mappings: create from describe, list, pause, resume, delete; and outbound messages' field lists."""
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 from common import config, ids
 from common.errors import Misconfigured, Terminal
-from common.mapping import Direction, Mapping, Policy, heroku, snake
+from common.mapping import MAX_IDENTIFIER, Direction, Mapping, Policy, heroku, snake
 from common.postgres import ddl, mappings
 from common.postgres.connect import Database, Transaction
 from common.salesforce import describe, wsdl
@@ -53,6 +54,7 @@ def _add_create(commands: Groups) -> None:
 
 
 def _create(chosen: argparse.Namespace, env: config.Environment) -> None:
+    _refuse_odd_name(chosen.table or "")
     settings = config.salesforce(env)
     with Session(settings) as session:
         described = describe.fetch(session, chosen.object)
@@ -75,6 +77,15 @@ def _create(chosen: argparse.Namespace, env: config.Environment) -> None:
         mappings.bind_org(tx, org_id)
         _build(tx, plan.mapping)
     print(f"{plan.mapping.sobject} is mapped to {plan.mapping.table}.")
+
+
+def _refuse_odd_name(table: str) -> None:
+    """Postgres cuts a longer name silently, and its trigger would then log edits under a name that nobody knows."""
+    parts = table.split(".", 1) if table else []
+    if any(not re.fullmatch(r"[\w$-]+", part) or len(part.encode()) > MAX_IDENTIFIER for part in parts):
+        raise Terminal(
+            "table_name", repr(table), f"Use letters, digits, _, $ and -, at most {MAX_IDENTIFIER} bytes a name."
+        )
 
 
 def _show_plan(plan: describe.Described) -> None:

@@ -149,7 +149,7 @@ CREATE INDEX tombstone_record ON isthmus.tombstone (table_name, record_id);
 
 CREATE TYPE isthmus.dead_letter_state AS ENUM (
     'kept',       -- waits for a person       -> replayed, discarded
-    'replayed',   -- sent on again by a person
+    'replayed',   -- sent on again by a person, or healed by a later edit
     'discarded'   -- given up by a person
 );
 
@@ -173,6 +173,9 @@ CREATE TABLE isthmus.dead_letter (
 
 -- Serves the list by reason and the burial limit.
 CREATE INDEX dead_letter_reason ON isthmus.dead_letter (reason, updated_at);
+
+-- Serves settle: what a later edit has healed is no dead letter any more.
+CREATE INDEX dead_letter_record ON isthmus.dead_letter (sobject, record_id) WHERE state = 'kept';
 
 -- A field that both sides changed: all three values and who won.
 CREATE TABLE isthmus.conflict (

@@ -65,6 +65,7 @@ SELECT t.claim::text, t.table_name, t.record_id, max(t.attempts) AS attempts, ma
        (SELECT configuration_version FROM isthmus.identity) AS configuration_version
   FROM taken AS t
  GROUP BY t.claim, t.table_name, t.record_id
+ ORDER BY t.table_name, t.record_id
 
 -- rows --
 -- The rows of these records as they stand.
@@ -132,9 +133,19 @@ UPDATE {table} AS t
 UPDATE isthmus.tombstone AS b
    SET sfid = r.sfid
   FROM json_to_recordset(:sent) AS r (record_id text, sfid text)
- WHERE b.table_name = :table
-   AND b.record_id = r.record_id
-   AND b.sfid IS NULL
+ WHERE b.id = (
+           SELECT max(n.id)
+             FROM isthmus.tombstone AS n
+            WHERE n.table_name = :table
+              AND n.record_id = r.record_id
+              AND n.sfid IS NULL
+       )
+   AND NOT EXISTS (
+           SELECT
+             FROM isthmus.tombstone AS named
+            WHERE named.table_name = :table
+              AND named.sfid = r.sfid
+       )
 
 -- reopen --
 -- Failed edits are tried once more: of one record, or all of a table.

@@ -14,9 +14,8 @@ CREATE TABLE {table} (
 )
 
 -- modstamp_index --
--- Serves the comparison of both sides in windows of time.
-CREATE INDEX {modstamp_index}
-    ON {table} (system_modstamp)
+-- Serves the comparison of both sides in windows of time. Postgres names it: no two indexes meet in one name.
+CREATE INDEX ON {table} (system_modstamp)
 
 -- capture_insert --
 -- Capture what the application writes; our own writes name the table in isthmus.origin. What another trigger

@@ -54,3 +54,12 @@ SELECT id
 UPDATE isthmus.dead_letter
    SET state = :state ::isthmus.dead_letter_state, updated_at = now()
  WHERE id = ANY (:ids)
+
+-- heal --
+-- A later edit of these records has arrived in Salesforce: their older failures are history.
+UPDATE isthmus.dead_letter
+   SET state = 'replayed', updated_at = now()
+ WHERE topic = 'postgres-changes'
+   AND sobject = :sobject
+   AND record_id = ANY (:record_ids)
+   AND state = 'kept'

@@ -19,7 +19,8 @@ HAVING count(*) < 0
 -- apply --
 -- Write every record that is newer than its row, in one guarded statement, and say of each what became of it.
 -- A record goes back to the caller unwritten where it must be read first (`hint`: it is older than our own
--- last write; or it was pushed, carries the row's stamp and says something else: two edits shared a second), where its record is dead (`buried`), or where the row
+-- last write; or it was pushed, carries the row's stamp and says something else: two edits shared a second), where its record may be dead (`buried`: there is a
+-- tombstone of it, or of the row that carried its external id, or that row belongs to another record now), or where the row
 -- has edits that Salesforce has not got yet (`unsettled`) or was born here (`adopt`).
 WITH incoming AS MATERIALIZED (
     SELECT r.*
@@ -31,12 +32,25 @@ WITH incoming AS MATERIALIZED (
     SELECT i.n,
            CASE
                WHEN (SELECT configuration_version FROM isthmus.identity) <> :configuration THEN 'remapped'
-               WHEN b.sfid IS NOT NULL THEN 'buried'
+               WHEN EXISTS (SELECT FROM isthmus.tombstone AS b WHERE b.table_name = :table AND b.sfid = i.sfid)
+                   THEN 'buried'
+               WHEN t.sfid IS NULL AND EXISTS (
+                        SELECT
+                          FROM isthmus.tombstone AS b
+                         WHERE b.table_name = :table
+                           AND b.record_id = i.external_id
+                           AND (b.sfid IS NULL OR NOT i.settled)
+                    ) THEN 'buried'
                WHEN t.sfid IS NULL THEN
-                   CASE WHEN i.external_id IS NOT NULL AND EXISTS (
-                                 SELECT FROM {table} AS born WHERE born.{key} = i.external_id
-                             )
-                        THEN 'adopt' ELSE 'write' END
+                   CASE
+                       WHEN i.external_id IS NULL THEN 'write'
+                       ELSE coalesce(
+                                (SELECT CASE WHEN born.sfid IS NULL OR i.settled THEN 'adopt' ELSE 'buried' END
+                                   FROM {table} AS born
+                                  WHERE born.{key} = i.external_id),
+                                'write'
+                            )
+                   END
                WHEN i.stamp < t.system_modstamp THEN 'stale'
                WHEN i.stamp = t.system_modstamp AND i.read_at < t.isthmus_read_at THEN
                    CASE WHEN i.read_at > i.stamp OR {same} THEN 'stale' ELSE 'hint' END
@@ -54,7 +68,6 @@ WITH incoming AS MATERIALIZED (
            END AS verdict
       FROM incoming AS i
       LEFT JOIN {table} AS t ON t.sfid = i.sfid
-      LEFT JOIN isthmus.tombstone AS b ON b.table_name = :table AND b.sfid = i.sfid
 ), written AS (
     INSERT INTO {table} AS t ({key}, sfid, system_modstamp, isthmus_read_at {columns})
     SELECT coalesce(i.external_id, gen_random_uuid()::text), i.sfid, i.stamp, i.read_at {values}
@@ -150,7 +163,7 @@ SELECT :mapping_id, r.record_id, r.sfid, r.field, r.old_value, r.postgres_value,
 -- Lift the tombstones of records that a read found alive; not those whose deletion is still on its way to Salesforce.
 DELETE FROM isthmus.tombstone AS b
  WHERE b.table_name = :table
-   AND b.sfid = ANY (:sfids)
+   AND (b.sfid = ANY (:sfids) OR (b.sfid IS NULL AND b.record_id = ANY (:external_ids)))
    AND NOT EXISTS (
            SELECT
              FROM isthmus.change_log AS c
@@ -173,12 +186,21 @@ DELETE FROM {table} AS t
  WHERE t.sfid = ANY (:sfids)
 
 -- orphan --
--- Rows that outlive their deleted record: they are sent as new ones.
-UPDATE {table} AS t
-   SET sfid = NULL,
-       system_modstamp = NULL,
-       isthmus_read_at = NULL
- WHERE t.sfid = ANY (:sfids)
+-- Rows that outlive their deleted record: they are captured again, as new ones.
+WITH orphans AS (
+    UPDATE {table} AS t
+       SET sfid = NULL,
+           system_modstamp = NULL,
+           isthmus_read_at = NULL
+     WHERE t.sfid = ANY (:sfids)
+    RETURNING t.*
+)
+INSERT INTO isthmus.change_log (table_name, record_id, change_type, new_data)
+SELECT :table, o.{key}, 'INSERT', coalesce(jsonb_object_agg(n.name, n.value), '{}')
+  FROM orphans AS o
+ CROSS JOIN LATERAL jsonb_each(to_jsonb(o)) AS n (name, value)
+ WHERE n.name = ANY (:columns)
+ GROUP BY o.{key}
 
 -- forget --
 -- Edits of a record that is gone are done with.

@@ -74,7 +74,7 @@ def _read_cumulusci(folder: Path, found: Objects) -> None:
     database.executescript((folder / "dev_org_test_data.sql").read_text())
     for step in yaml.safe_load((folder / "dev_org_mapping.yml").read_text()).values():
         for row in database.execute(f'SELECT * FROM "{step["table"]}"'):
-            by_name = {key.lower(): row[key] for key in row.keys()}
+            by_name = {key.lower(): value for key, value in dict(row).items()}
             values = {api: _typed(by_name.get(column.lower())) for api, column in step["fields"].items()}
             values.pop("RecordTypeId", None)
             for api, lookup in step.get("lookups", {}).items():

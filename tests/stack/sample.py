@@ -14,6 +14,7 @@ from common.mapping import Mapping
 from common.postgres import mappings
 from common.postgres.connect import Database
 from functions.cli.main import main as isthmus
+from tests.stack.process import clean_environment
 from tests.stack.stack import Stack
 
 OBJECTS = ("Account", "Contact")
@@ -115,7 +116,8 @@ def mapped(stack: Stack) -> tuple[Mapping, ...]:
 def environment(stack: Stack) -> Iterator[None]:
     """The stack's settings in this process, as if its env file had been sourced."""
     before = dict(os.environ)
-    os.environ.update(stack.environment)
+    os.environ.clear()  # somebody's real org may be in it
+    os.environ.update(clean_environment() | stack.environment)
     try:
         yield
     finally:

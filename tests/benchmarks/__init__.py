@@ -1,0 +1,1 @@
+"""`make bench`: what Isthmus does, measured beside what it is compared with."""

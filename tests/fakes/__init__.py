@@ -1,0 +1,1 @@
+"""What pretends in the tests; nothing of it is shipped."""

@@ -1,0 +1,722 @@
+"""The change log under the drainer and the sender: claims, leases, fences, and what a settlement writes down."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from common import config
+from common.change import Change, Ending, Op, Outcome, Side
+from common.flows.drain import merge
+from common.mapping import Direction, Mapping
+from common.ports import Owed, Settled
+from common.postgres import mappings
+from common.postgres.change_log import ChangeLog
+from common.postgres.connect import Database
+from common.postgres.dead_letters import DeadLetters
+from common.postgres.mappings import MappingBook
+from tests.integration.accounts import (
+    TABLE,
+    Background,
+    another,
+    at_the_same_time,
+    insert,
+    log,
+    map_table,
+    row,
+    rows,
+    run,
+    set_log,
+    sfid,
+    silently,
+    wait_for_blocked,
+)
+
+CALL, CLAIM = 720.0, 120.0  #: seconds
+
+
+class Hand:
+    """A clock that is moved by hand. It begins now: log rows carry Postgres' own time."""
+
+    def __init__(self) -> None:
+        self.time = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def move(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> Hand:
+    return Hand()
+
+
+@pytest.fixture
+def account(database: Database) -> Mapping:
+    return map_table(database)
+
+
+@pytest.fixture
+def change_log(database: Database, account: Mapping, clock: Hand) -> ChangeLog:
+    return a_log(database, clock)
+
+
+@pytest.fixture
+def second(settings: config.Database, change_log: ChangeLog, clock: Hand) -> Iterator[ChangeLog]:
+    """Another process's change log."""
+    with another(settings) as database:
+        yield a_log(database, clock)
+
+
+def a_log(database: Database, clock: Hand) -> ChangeLog:
+    return ChangeLog(database, MappingBook(database), call_seconds=CALL, claim_seconds=CLAIM, now=clock)
+
+
+def keys(changes: Any) -> list[str]:
+    return sorted(c.record_id for c in changes)
+
+
+def states(database: Database) -> list[tuple[str, str]]:
+    return [(e["record_id"], e["state"]) for e in log(database)]
+
+
+def sent(owed: Owed, salesforce_id: str | None = None) -> Settled:
+    return Settled(owed, Outcome(owed.change, Ending.SENT), salesforce_id or owed.send.sfid)
+
+
+def failed(owed: Owed) -> Settled:
+    return Settled(owed, Outcome(owed.change, Ending.FAILED, "refused_there", "Mend it.", "BAD_VALUE: no"))
+
+
+def waits(owed: Owed, until: datetime) -> Settled:
+    return Settled(owed, Outcome(owed.change, Ending.WAITS, "busy", "", "UNABLE_TO_LOCK_ROW"), next_attempt_at=until)
+
+
+def claim_and_take(change_log: ChangeLog) -> list[Owed]:
+    return change_log.take(change_log.claim(1000, merge).changes)
+
+
+# -- claiming ------------------------------------------------------------------------------------
+
+
+def test_a_claim_merges_each_records_edits(database: Database, change_log: ChangeLog) -> None:
+    """Insert and updates are one insert without its empty columns, updates are one update."""
+    insert(database, "b", 2, name="old")
+    run(database, f"INSERT INTO {TABLE} (id, name) VALUES ('a', '1')")
+    run(database, f"UPDATE {TABLE} SET phone = 'p', name = '2' WHERE id = 'a'")
+    run(database, f"UPDATE {TABLE} SET name = '3', annual_revenue = 1.50")
+    run(database, f"UPDATE {TABLE} SET name = NULL WHERE id = 'b'")
+
+    claimed = change_log.claim(10, merge)
+
+    expected = {
+        "a": {"Name": "3", "Phone": "p", "AnnualRevenue": "1.50"},
+        "b": {"Name": None, "AnnualRevenue": "1.50"},
+    }
+    assert expected == {c.record_id: dict(c.fields) for c in claimed.changes}
+    assert {"claimed"} == {state for _, state in states(database)}
+    assert 2 == claimed.records
+
+
+def test_two_drainers_never_hold_one_record(database: Database, change_log: ChangeLog, second: ChangeLog) -> None:
+    """Whoever comes at the same moment takes other records; together they take each once."""
+    for n in range(60):
+        run(database, f"INSERT INTO {TABLE} (id, name) VALUES (:key, '1')", key=f"k{n}")
+    run(database, f"UPDATE {TABLE} SET name = '2'")
+
+    def drain(own: ChangeLog) -> list[Change]:
+        found: list[Change] = []
+        while (claimed := own.claim(7, merge)).records:
+            found += claimed.changes
+        return found
+
+    one, two = at_the_same_time(lambda: drain(change_log), lambda: drain(second))
+
+    assert sorted(f"k{n}" for n in range(60)) == keys([*one, *two])
+    assert {"2"} == {c.fields["Name"] for c in (*one, *two)}
+
+
+def test_a_record_that_another_drainer_locks_is_passed_over(
+    database: Database, change_log: ChangeLog, settings: config.Database
+) -> None:
+    """Neither its head nor a later edit of it is claimed while the other one's transaction is open."""
+    run(database, f"INSERT INTO {TABLE} (id) VALUES ('a')")
+    run(database, f"INSERT INTO {TABLE} (id) VALUES ('b')")
+    run(database, f"UPDATE {TABLE} SET name = 'later' WHERE id = 'a'")
+
+    with another(settings) as other, other.transaction() as tx:
+        tx.run("SELECT FROM isthmus.change_log WHERE record_id = 'a' ORDER BY id LIMIT 1 FOR UPDATE")
+        claimed = change_log.claim(10, merge)
+
+    assert ["b"] == keys(claimed.changes)
+    assert [("a", "new"), ("b", "claimed"), ("a", "new")] == states(database)
+
+
+def test_an_edit_during_a_claim_waits_for_its_end(database: Database, change_log: ChangeLog, second: ChangeLog) -> None:
+    """One batch per record on the road: the next edit is not overtaking it, and is not lost."""
+    insert(database, "a", 1)
+    run(database, f"UPDATE {TABLE} SET name = '1'")
+    first = change_log.claim(10, merge)
+    run(database, f"UPDATE {TABLE} SET name = '2'")
+
+    meanwhile = second.claim(10, merge)
+    change_log.settle(the(change_log), [sent(o) for o in change_log.take(first.changes)])
+    after = second.claim(10, merge)
+
+    assert (0, []) == (meanwhile.records, list(meanwhile.changes))
+    assert [{"Name": "2"}] == [dict(c.fields) for c in after.changes]
+
+
+def the(change_log: ChangeLog) -> Mapping:
+    (mapping,) = change_log._mappings.all()
+    return mapping
+
+
+def test_a_later_commit_with_a_smaller_id_is_not_lost(
+    database: Database, change_log: ChangeLog, settings: config.Database
+) -> None:
+    """There is no cursor: what commits late is claimed late."""
+    with another(settings) as slow, slow.transaction() as tx:
+        tx.run(f"INSERT INTO {TABLE} (id) VALUES ('slow')")
+        run(database, f"INSERT INTO {TABLE} (id, name) VALUES ('quick', 'x')")
+        first = claim_and_take(change_log)
+        change_log.settle(the(change_log), [sent(o, sfid(1)) for o in first])
+        tx.run(f"UPDATE {TABLE} SET name = 'y' WHERE id = 'slow'")
+    second = change_log.claim(10, merge)
+
+    assert ["quick"] == keys([o.change for o in first])
+    assert ["slow"] == keys(second.changes)
+    assert log(database)[0]["record_id"] == "slow"  # its id is the smaller one
+
+
+def test_a_limit_counts_records(database: Database, change_log: ChangeLog) -> None:
+    """Oldest first, as many records as were asked for, each with all its edits."""
+    for key in ("a", "b", "c"):
+        run(database, f"INSERT INTO {TABLE} (id, name) VALUES (:key, '1')", key=key)
+    run(database, f"UPDATE {TABLE} SET name = '2'")
+
+    claimed = change_log.claim(2, merge)
+
+    assert (2, ["a", "b"]) == (claimed.records, keys(claimed.changes))
+    assert {"2"} == {c.fields["Name"] for c in claimed.changes}
+
+
+def test_a_paused_mapping_is_captured_and_not_claimed(database: Database, change_log: ChangeLog) -> None:
+    """Pausing stops delivery; when it is resumed, everything is still there."""
+    mapping = the(change_log)
+    with database.transaction() as tx:
+        mappings.set_active(tx, [mapping.id], False)
+    run(database, f"INSERT INTO {TABLE} (id, name) VALUES ('a', 'x')")
+    change_log._mappings.refresh()
+
+    paused = change_log.claim(10, merge)
+    with database.transaction() as tx:
+        mappings.set_active(tx, [mapping.id], True)
+    change_log._mappings.refresh()
+    resumed = change_log.claim(10, merge)
+
+    assert (0, ["a"]) == (paused.records, keys(resumed.changes))
+
+
+def test_a_table_that_only_receives_is_never_claimed(database: Database, clock: Hand) -> None:
+    """SF_TO_PG: no trigger, nothing to send."""
+    map_table(database, direction=Direction.SF_TO_PG)
+
+    run(database, f"INSERT INTO {TABLE} (id) VALUES ('a')")
+
+    assert [] == log(database)
+    assert 0 == a_log(database, clock).claim(10, merge).records
+
+
+# -- leases and fences ---------------------------------------------------------------------------
+
+
+def test_a_lost_message_is_claimed_again_when_its_lease_ends(
+    database: Database, change_log: ChangeLog, second: ChangeLog, clock: Hand
+) -> None:
+    """Until then nobody gets it; after that the old claim is fenced off: it takes nothing."""
+    run(database, f"INSERT INTO {TABLE} (id, name) VALUES ('a', 'x')")
+    lost = change_log.claim(10, merge).changes
+
+    clock.move(CLAIM - 1)
+    early = second.claim(10, merge)
+    clock.move(2)
+    again = second.claim(10, merge).changes
+
+    assert 0 == early.records
+    assert ["a"] == keys(again)
+    assert lost[0].event_id != again[0].event_id
+    assert [] == change_log.take(lost)
+    assert ["a"] == keys([o.change for o in change_log.take(again)])
+
+
+def test_a_released_claim_is_free_at_once(database: Database, change_log: ChangeLog) -> None:
+    """What could not be published goes back to the log; its message would take nothing."""
+    run(database, f"INSERT INTO {TABLE} (id, name) VALUES ('a', 'x')")
+    first = change_log.claim(10, merge).changes
+
+    change_log.release(first)
+
+    assert [("a", "new")] == states(database)
+    assert [] == change_log.take(first)
+    assert ["a"] == keys(change_log.claim(10, merge).changes)
+
+
+def test_releasing_what_was_taken_changes_nothing(database: Database, change_log: ChangeLog) -> None:
+    """Perhaps it was published after all and is being sent: then it stays so."""
+    run(database, f"INSERT INTO {TABLE} (id, name) VALUES ('a', 'x')")
+    changes = change_log.claim(10, merge).changes
+    change_log.take(changes)
+
+    change_log.release(changes)
+
+    assert [("a", "sending")] == states(database)
+
+
+def test_claims_that_are_none_take_nothing(change_log: ChangeLog) -> None:
+    """A message with an event id of somebody else's making is fenced, not refused."""
+    stranger = Change(
+        source=Side.POSTGRES, sobject="Account", record_id="a", op=Op.UPSERT, stamp=datetime.now(UTC), event_id="'; DROP"
+    )  # fmt: skip
+
+    assert [] == change_log.take([stranger])
+
+
+def test_a_redelivery_holds_what_is_newer_until_the_first_call_ends(
+    database: Database, change_log: ChangeLog, second: ChangeLog, clock: Hand
+) -> None:
+    """The first taker may still be calling: after a second take nothing newer goes before the first one's lease."""
+    insert(database, "a", 1)
+    run(database, f"UPDATE {TABLE} SET name = '1'")
+    changes = change_log.claim(10, merge).changes
+    change_log.take(changes)
+    first_lease = clock() + timedelta(seconds=CALL)
+    clock.move(100)
+
+    owed = second.take(changes)
+    second.settle(the(second), [sent(o) for o in owed])
+    run(database, f"UPDATE {TABLE} SET name = '2'")
+    held = change_log.claim(10, merge)
+    clock.time = first_lease + timedelta(seconds=1)
+    free = change_log.claim(10, merge)
+
+    assert (2, 0) == (owed[0].attempts, held.records)
+    assert [{"Name": "2"}] == [dict(c.fields) for c in free.changes]
+
+
+def test_a_lost_claim_settles_nothing(
+    database: Database, change_log: ChangeLog, second: ChangeLog, clock: Hand
+) -> None:
+    """Who comes back after its lease changes neither log nor row, and buries nothing."""
+    run(database, f"INSERT INTO {TABLE} (id, name) VALUES ('a', 'x')")
+    late = claim_and_take(change_log)
+    clock.move(CALL + 1)
+    claim_and_take(second)
+
+    change_log.settle(the(change_log), [failed(o) for o in late])
+    change_log.settle(the(change_log), [sent(o, sfid(1)) for o in late])
+
+    assert [("a", "sending")] == states(database)
+    assert row(database, "a")["sfid"] is None  # type: ignore[index]
+    assert [] == run(database, "SELECT FROM isthmus.dead_letter UNION ALL SELECT FROM isthmus.sync_metrics")
+
+
+# -- retries and failures ------------------------------------------------------------------------
+
+
+def test_a_retry_waits_for_its_time(database: Database, change_log: ChangeLog, clock: Hand) -> None:
+    """Not before next_attempt_at; then with every edit that came meanwhile."""
+    insert(database, "a", 1)
+    run(database, f"UPDATE {TABLE} SET name = '1', phone = 'p'")
+    due = clock() + timedelta(seconds=60)
+    change_log.settle(the(change_log), [waits(o, due) for o in claim_and_take(change_log)])
+    run(database, f"UPDATE {TABLE} SET name = '2'")
+
+    early = change_log.claim(10, merge)
+    clock.move(61)
+    owed = claim_and_take(change_log)
+
+    assert 0 == early.records
+    assert [{"Name": "2", "Phone": "p"}] == [dict(o.send.fields) for o in owed]
+    assert 2 == owed[0].attempts
+    assert "busy: UNABLE_TO_LOCK_ROW" == log(database)[0]["last_error"]
+
+
+def test_a_redelivered_message_does_not_jump_a_retry(database: Database, change_log: ChangeLog, clock: Hand) -> None:
+    """A batch that waits for its next attempt is not taken by its old message."""
+    run(database, f"INSERT INTO {TABLE} (id, name) VALUES ('a', 'x')")
+    changes = change_log.claim(10, merge).changes
+    change_log.settle(the(change_log), [waits(o, clock() + timedelta(hours=1)) for o in change_log.take(changes)])
+
+    assert [] == change_log.take(changes)
+
+
+def test_a_failed_edit_is_taken_up_by_the_next_one(database: Database, change_log: ChangeLog) -> None:
+    """A failure waits for nobody's patience: with a later edit it is tried again as one."""
+    insert(database, "a", 1)
+    run(database, f"UPDATE {TABLE} SET name = 'bad', phone = 'p'")
+    change_log.settle(the(change_log), [failed(o) for o in claim_and_take(change_log)])
+    alone = change_log.claim(10, merge)
+    run(database, f"UPDATE {TABLE} SET name = 'good'")
+
+    owed = claim_and_take(change_log)
+    change_log.settle(the(change_log), [sent(o) for o in owed])
+
+    assert 0 == alone.records
+    assert [{"Name": "good", "Phone": "p"}] == [dict(o.send.fields) for o in owed]
+    assert [("a", "done"), ("a", "done")] == states(database)
+
+
+def test_a_failed_deletion_does_not_hold_up_the_records_next_life_for_ever(
+    database: Database, change_log: ChangeLog
+) -> None:
+    """Deleted here, refused there, inserted again: the new row must go over, and no drain may repeat the same call."""
+    insert(database, "a", 1, name="old")
+    run(database, f"DELETE FROM {TABLE}")
+    change_log.settle(the(change_log), [failed(o) for o in claim_and_take(change_log)])
+    run(database, f"INSERT INTO {TABLE} (id, name) VALUES ('a', 'again')")
+
+    seen = []
+    for _ in range(4):
+        owed = claim_and_take(change_log)
+        seen += [o.send.op.value for o in owed]
+        change_log.settle(the(change_log), [failed(o) if o.send.op is Op.DELETE else sent(o, sfid(1)) for o in owed])
+
+    assert "upsert" in seen
+    assert 0 == change_log.claim(10, merge).records
+
+
+# -- what need not be sent -----------------------------------------------------------------------
+
+
+def test_inserted_and_deleted_again_is_nothing(database: Database, change_log: ChangeLog) -> None:
+    """Neither is sent, if nobody tried."""
+    run(database, f"INSERT INTO {TABLE} (id, name) VALUES ('a', 'x')")
+    run(database, f"DELETE FROM {TABLE}")
+
+    claimed = change_log.claim(10, merge)
+
+    assert (1, []) == (claimed.records, list(claimed.changes))
+    assert [("a", "merged"), ("a", "merged")] == states(database)
+    assert all(e["processed"] and e["processed_at"] for e in log(database))
+
+
+def test_an_attempted_insert_is_deleted_there_too(database: Database, change_log: ChangeLog, clock: Hand) -> None:
+    """A lost attempt may have made the record: its deletion is sent."""
+    run(database, f"INSERT INTO {TABLE} (id, name) VALUES ('a', 'x')")
+    claim_and_take(change_log)
+    run(database, f"DELETE FROM {TABLE}")
+    clock.move(CALL + 1)
+
+    owed = claim_and_take(change_log)
+
+    assert [(Op.DELETE, None, "a")] == [(o.send.op, o.send.sfid, o.send.external_id) for o in owed]
+
+
+def test_a_reborn_row_waits_for_its_deletion(database: Database, change_log: ChangeLog) -> None:
+    """Deleted and inserted again under its key: first the old record goes, then a new one comes, whole and unnamed."""
+    insert(database, "a", 1, name="old", phone="p")
+    run(database, f"DELETE FROM {TABLE}")
+    run(database, f"INSERT INTO {TABLE} (id, name) VALUES ('a', 'new')")
+
+    first = claim_and_take(change_log)
+    change_log.settle(the(change_log), [sent(o) for o in first])
+    second = claim_and_take(change_log)
+    change_log.settle(the(change_log), [sent(o, sfid(2)) for o in second])
+
+    assert [(Op.DELETE, sfid(1))] == [(o.send.op, o.send.sfid) for o in first]
+    assert [(Op.UPSERT, None, {"Name": "new"})] == [(o.send.op, o.send.sfid, dict(o.send.fields)) for o in second]
+    assert sfid(2) == row(database, "a")["sfid"]  # type: ignore[index]
+
+
+def test_a_row_deleted_and_reborn_while_its_record_is_made(database: Database, change_log: ChangeLog) -> None:
+    """The id that arrives belongs to the first life: its deletion is sent under it, the second life gets its own."""
+    run(database, f"INSERT INTO {TABLE} (id, name) VALUES ('a', 'first')")
+    first = claim_and_take(change_log)
+    run(database, f"DELETE FROM {TABLE}")
+    run(database, f"INSERT INTO {TABLE} (id, name) VALUES ('a', 'second')")
+
+    change_log.settle(the(change_log), [sent(o, sfid(1)) for o in first])
+    between = row(database, "a")
+    deletion = claim_and_take(change_log)
+    change_log.settle(the(change_log), [sent(o) for o in deletion])
+    birth = claim_and_take(change_log)
+    change_log.settle(the(change_log), [sent(o, sfid(2)) for o in birth])
+
+    assert between is not None and between["sfid"] is None
+    assert [(Op.DELETE, "a")] == [(o.send.op, o.send.external_id) for o in deletion]
+    assert deletion[0].send.sfid in (sfid(1), None)  # None: found by its external id
+    assert [(Op.UPSERT, None)] == [(o.send.op, o.send.sfid) for o in birth]
+    assert sfid(2) == row(database, "a")["sfid"]  # type: ignore[index]
+
+
+def test_a_row_that_was_unborn_once_is_not_dead_later(database: Database, change_log: ChangeLog) -> None:
+    """Inserted, deleted before it was sent, inserted again: the record that is made then has no tombstone."""
+    run(database, f"INSERT INTO {TABLE} (id, name) VALUES ('a', 'x')")
+    run(database, f"DELETE FROM {TABLE}")
+    change_log.claim(10, merge)
+    run(database, f"INSERT INTO {TABLE} (id, name) VALUES ('a', 'y')")
+
+    change_log.settle(the(change_log), [sent(o, sfid(1)) for o in claim_and_take(change_log)])
+
+    assert [] == run(database, "SELECT FROM isthmus.tombstone WHERE sfid IS NOT NULL")
+
+
+def test_twice_deleted_while_its_record_is_made(database: Database, change_log: ChangeLog) -> None:
+    """Two unnamed tombstones of one key: the id that arrives names one of them, and the settlement stands."""
+    run(database, f"INSERT INTO {TABLE} (id, name) VALUES ('a', '1')")
+    owed = claim_and_take(change_log)
+    for _ in range(2):
+        run(database, f"DELETE FROM {TABLE}")
+        run(database, f"INSERT INTO {TABLE} (id, name) VALUES ('a', '2')")
+    run(database, f"DELETE FROM {TABLE}")
+
+    change_log.settle(the(change_log), [sent(o, sfid(1)) for o in owed])
+
+    assert "done" == states(database)[0][1]
+    assert [[sfid(1)]] == run(database, "SELECT sfid FROM isthmus.tombstone WHERE sfid IS NOT NULL")
+
+
+def test_edits_of_fields_that_cannot_be_written_are_void(database: Database, change_log: ChangeLog) -> None:
+    """A read-only field's column may be edited here; nothing of it is sent."""
+    insert(database, "a", 1)
+    run(database, f"UPDATE {TABLE} SET score = 5")
+
+    claimed = change_log.claim(10, merge)
+
+    assert (1, []) == (claimed.records, list(claimed.changes))
+    assert [("a", "merged")] == states(database)
+
+
+def test_a_field_that_is_written_once_goes_with_the_birth_only(database: Database, change_log: ChangeLog) -> None:
+    """Createable, not updateable: part of an insert, left out of an update."""
+    insert(database, "b", 2)
+    run(database, f"INSERT INTO {TABLE} (id, name, source) VALUES ('a', 'x', 's')")
+    run(database, f"UPDATE {TABLE} SET source = 't', name = 'y' WHERE id = 'b'")
+
+    sends = {o.change.record_id: dict(o.send.fields) for o in claim_and_take(change_log)}
+
+    assert {"a": {"Name": "x", "Source__c": "s"}, "b": {"Name": "y"}} == sends
+
+
+def test_a_record_without_an_id_is_sent_whole(database: Database, change_log: ChangeLog) -> None:
+    """An update of a row that Salesforce never had brings every filled column along."""
+    with silently(database) as tx:
+        tx.run(f"INSERT INTO {TABLE} (id, name, phone, annual_revenue) VALUES ('a', 'x', 'p', 1.5)")
+    run(database, f"UPDATE {TABLE} SET name = 'y'")
+
+    (owed,) = claim_and_take(change_log)
+
+    expected = {"Name": "y", "Phone": "p", "AnnualRevenue": "1.5"}
+    assert (None, "a", expected) == (owed.send.sfid, owed.send.external_id, dict(owed.send.fields))
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("annual_revenue", "infinity"),
+        ("annual_revenue", "NaN"),
+        ("seen", "-infinity"),
+        ("seen", "0044-03-15 00:00:00 BC"),
+        ("seen", "12026-01-01 00:00:00+00"),
+        ("seen", "9999-12-31 23:59:59-12"),
+        ("founded", "infinity"),
+        ("founded", "0044-03-15 BC"),
+        ("founded", "20260-01-01"),
+        ("opens", "24:00:00"),
+        ("annual_revenue", "1" + "0" * 5000),
+        ("annual_revenue", "1e-5000"),
+    ],
+)
+def test_values_that_salesforce_cannot_hold_fail_alone(
+    database: Database, change_log: ChangeLog, column: str, value: str
+) -> None:
+    """Such an edit fails at once with a dead letter that says why; its neighbours go over; the next edit heals it."""
+    insert(database, "a", 1)
+    insert(database, "b", 2)
+    run(database, f"UPDATE {TABLE} SET {column} = :value WHERE id = 'a'", value=value)
+    run(database, f"UPDATE {TABLE} SET name = 'fine' WHERE id = 'b'")
+
+    claimed = change_log.claim(10, merge)
+    change_log.take(claimed.changes)
+    letters = DeadLetters(database).newest()
+    if not claimed.refused:
+        pytest.skip(f"{value[:20]} can be sent")  # numbers are Salesforce's to judge
+    run(database, f"UPDATE {TABLE} SET {column} = NULL WHERE id = 'a'")
+    healed = change_log.claim(10, merge)
+
+    assert (["a"], ["b"]) == ([o.change.record_id for o in claimed.refused], keys(claimed.changes))
+    assert [("a", "value_refused", "Account")] == [(x["record_id"], x["reason"], x["sobject"]) for x in letters]
+    assert column in letters[0]["detail"]
+    assert ["a"] == keys(healed.changes)
+
+
+def test_a_row_with_an_unsendable_value_is_refused_when_it_is_sent_whole(
+    database: Database, change_log: ChangeLog
+) -> None:
+    """The edit is fine, the rest of the row is not: it is known before Salesforce is asked."""
+    with silently(database) as tx:
+        tx.run(f"INSERT INTO {TABLE} (id, seen) VALUES ('a', 'infinity')")
+    run(database, f"UPDATE {TABLE} SET name = 'x'")
+
+    (owed,) = claim_and_take(change_log)
+
+    assert owed.refused is not None
+    assert "value_refused" == owed.refused.reason
+
+
+# -- settling ------------------------------------------------------------------------------------
+
+
+def test_done_writes_everything_down(database: Database, change_log: ChangeLog, clock: Hand) -> None:
+    """State, Salesforce's id, the moment of our write and a metric; none of it is captured again."""
+    run(database, f"INSERT INTO {TABLE} (id, name) VALUES ('a', 'x')")
+    owed = claim_and_take(change_log)
+    clock.move(1)
+
+    change_log.settle(the(change_log), [sent(o, sfid(1)) for o in owed])
+
+    (entry,) = log(database)
+    standing = row(database, "a")
+    assert ("done", True, clock(), None) == tuple(
+        entry[n] for n in ("state", "processed", "processed_at", "lease_until")
+    )
+    assert standing is not None
+    assert (sfid(1), clock()) == (standing["sfid"], standing["isthmus_written_at"])
+    metrics = rows(database, "SELECT direction, synced_count, status::text AS status FROM isthmus.sync_metrics")
+    assert [{"direction": "PG_TO_SF", "synced_count": 1, "status": "SUCCESS"}] == metrics
+
+
+def test_failed_writes_a_dead_letter(database: Database, change_log: ChangeLog) -> None:
+    """With reason, hint, Salesforce's words and the change itself; counted as a failure."""
+    run(database, f"INSERT INTO {TABLE} (id, name) VALUES ('a', 'x'), ('b', 'y')")
+    owed = claim_and_take(change_log)
+
+    change_log.settle(the(change_log), [failed(o) if o.change.record_id == "a" else sent(o, sfid(2)) for o in owed])
+
+    (letter,) = DeadLetters(database).find([DeadLetters(database).newest()[0]["id"]])
+    assert ("postgres-changes", "a", "refused_there", "Mend it.", "BAD_VALUE: no") == tuple(
+        letter[n] for n in ("topic", "record_id", "reason", "hint", "detail")
+    )
+    assert "x" == letter["payload"]["message"]["changes"][0]["fields"]["Name"]
+    assert [("a", "failed"), ("b", "done")] == states(database)
+    metrics = run(database, "SELECT status::text, synced_count FROM isthmus.sync_metrics ORDER BY 1")
+    assert [["FAILURE", 1], ["SUCCESS", 1]] == metrics
+
+
+def test_retry_is_no_result(database: Database, change_log: ChangeLog, clock: Hand) -> None:
+    """It is neither counted nor buried."""
+    run(database, f"INSERT INTO {TABLE} (id, name) VALUES ('a', 'x')")
+
+    change_log.settle(the(change_log), [waits(o, clock() + timedelta(seconds=5)) for o in claim_and_take(change_log)])
+
+    (entry,) = log(database)
+    assert ("retry", None, clock() + timedelta(seconds=5)) == (
+        entry["state"], entry["lease_until"], entry["next_attempt_at"],
+    )  # fmt: skip
+    assert [] == run(database, "SELECT FROM isthmus.dead_letter UNION ALL SELECT FROM isthmus.sync_metrics")
+
+
+def test_a_row_deleted_while_its_record_is_made_gets_a_named_tombstone(
+    database: Database, change_log: ChangeLog
+) -> None:
+    """Its deletion is then sent under the id that Salesforce gave."""
+    run(database, f"INSERT INTO {TABLE} (id, name) VALUES ('a', 'x')")
+    owed = claim_and_take(change_log)
+    run(database, f"DELETE FROM {TABLE}")
+
+    change_log.settle(the(change_log), [sent(o, sfid(1)) for o in owed])
+    (deletion,) = claim_and_take(change_log)
+
+    assert [["a", sfid(1)]] == run(database, "SELECT record_id, sfid FROM isthmus.tombstone")
+    assert (Op.DELETE, sfid(1)) == (deletion.send.op, deletion.send.sfid)
+
+
+def test_an_edit_of_a_deleted_row_keeps_its_records_id(database: Database, change_log: ChangeLog) -> None:
+    """Claimed, then the row is deleted: the edit still goes to the record, not to a second one."""
+    insert(database, "a", 1)
+    run(database, f"UPDATE {TABLE} SET name = 'x'")
+    changes = change_log.claim(10, merge).changes
+    run(database, f"DELETE FROM {TABLE}")
+
+    (owed,) = change_log.take(changes)
+
+    assert (Op.UPSERT, sfid(1)) == (owed.send.op, owed.send.sfid)
+
+
+def test_a_settlement_that_is_refused_whole_leaves_the_claims(database: Database, change_log: ChangeLog) -> None:
+    """Two rows cannot have one Salesforce id: nothing of that settlement is written."""
+    insert(database, "old", 1)
+    run(database, f"INSERT INTO {TABLE} (id, name) VALUES ('a', 'x')")
+    owed = claim_and_take(change_log)
+
+    with pytest.raises(Exception, match="sfid"):
+        change_log.settle(the(change_log), [sent(o, sfid(1)) for o in owed])
+
+    assert [("a", "sending")] == states(database)
+
+
+def test_settlements_and_arrivals_take_locks_in_one_order(
+    database: Database, change_log: ChangeLog, settings: config.Database
+) -> None:
+    """A settlement locks rows by key before it touches the log: opposite orders cannot meet in a circle."""
+    for key in ("a", "b"):
+        run(database, f"INSERT INTO {TABLE} (id, name) VALUES (:key, 'x')", key=key)
+    owed = sorted(claim_and_take(change_log), key=lambda o: o.change.record_id, reverse=True)
+    with another(settings) as other, another(settings) as settler, other.transaction() as tx:
+        tx.run(f"SELECT FROM {TABLE} WHERE id = 'a' FOR UPDATE")
+        late = Background(
+            lambda: (
+                a_log(settler, Hand()).settle(the(change_log), [sent(o, sfid(ord(o.change.record_id))) for o in owed]),
+                settler.close(),
+            )
+        )
+        wait_for_blocked(database)
+        tx.run(f"SELECT FROM {TABLE} WHERE id = 'b' FOR UPDATE")
+        tx.run("SELECT FROM isthmus.change_log FOR UPDATE")
+    late.result()
+
+    assert {"done"} == {state for _, state in states(database)}
+
+
+def test_states_are_tied_to_their_columns(database: Database, change_log: ChangeLog) -> None:
+    """No row is claimed without a lease, due without a time, or done without one."""
+    run(database, f"INSERT INTO {TABLE} (id) VALUES ('a')")
+
+    for nonsense in ("state = 'claimed'", "state = 'retry'", "state = 'done'", "lease_until = now()"):
+        with pytest.raises(Exception, match="constraint"):
+            set_log(database, nonsense)
+
+
+def test_a_hundred_edits_by_many_and_two_drainers_end_as_the_row(
+    database: Database, change_log: ChangeLog, second: ChangeLog, settings: config.Database
+) -> None:
+    """Writers and drainers at once: applied in the order in which batches were taken, the last value is the row's."""
+    for n in range(4):
+        insert(database, f"k{n}", n + 1)
+    there: dict[str, Any] = {}
+
+    def write(number: int) -> None:
+        with another(settings) as own:
+            for step in range(25):
+                run(own, f"UPDATE {TABLE} SET name = :v WHERE id = :k", v=f"{number}-{step}", k=f"k{step % 4}")
+
+    def drain(own: ChangeLog, view: Database) -> None:
+        for _ in range(40):
+            owed = claim_and_take(own)
+            for o in owed:  # a record is with one drainer at a time, so this is Salesforce's own order
+                there[o.change.record_id] = o.send.fields["Name"]
+            if owed:
+                own.settle(the(own), [sent(o) for o in owed])
+        view.close()
+
+    at_the_same_time(
+        lambda: write(1), lambda: write(2), lambda: write(3),
+        lambda: drain(change_log, database), lambda: drain(second, second._database),
+    )  # fmt: skip
+    drain(change_log, database)
+
+    assert {k: n for k, n in run(database, f"SELECT id, name FROM {TABLE}")} == there

@@ -1,0 +1,112 @@
+"""Salesforce's error codes, by what to do next."""
+
+import json
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from common.ports import Send
+from common.salesforce import errors
+from common.salesforce.org import _answer
+from tests.fakes.factories import ACCOUNT
+from common.change import Op
+
+#: Codes of whole requests; the StatusCode enumeration lists those of records only.
+OF_REQUESTS = {
+    "NOT_FOUND", "INVALID_SESSION_ID", "REQUEST_LIMIT_EXCEEDED", "INVALID_TYPE", "QUERY_TIMEOUT", "PROCESSING_HALTED",
+    "REQUEST_RUNNING_TOO_LONG", "SERVER_UNAVAILABLE", "UNKNOWN_EXCEPTION", "INTERNAL_ERROR", "MALFORMED_ID",
+    "INVALID_FIELD", "TOO_MANY_LOCK_FAILURE", "TXN_SECURITY_METERING_ERROR",
+}  # fmt: skip
+
+
+def test_every_code_that_we_know_is_salesforces(samples):
+    """A misspelt code would never be met: each one stands in Salesforce's own enumeration, or is one of a request."""
+    text = (samples / "rest" / "StatusCode_enumeration_v63.xsd.xml").read_bytes()
+    enumeration = {e.get("value") for e in ET.fromstring(text).iter("{http://www.w3.org/2001/XMLSchema}enumeration")}
+
+    assert set() == set(errors._RULES) - enumeration - OF_REQUESTS
+
+
+@pytest.mark.parametrize("code", sorted(errors._RULES))
+def test_every_rule_says_what_to_do(code):
+    """A stable lower-case reason, Salesforce's own words, and advice."""
+    sent = errors.refused(code, "their words")
+
+    assert (code.lower(), "their words", False) == (sent.reason, sent.detail, sent.unknown)
+    assert sent.hint.endswith(".")
+
+
+@pytest.mark.parametrize("code", ["UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "INVALID_SESSION_ID", "INVALID_CROSS_REFERENCE_KEY"])
+def test_what_passes_by_itself_is_tried_again(code):
+    assert errors.refused(code, "").retry
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["REQUIRED_FIELD_MISSING", "STRING_TOO_LONG", "DUPLICATE_VALUE", "FIELD_CUSTOM_VALIDATION_EXCEPTION", "ENTITY_IS_DELETED",
+     "SOMETHING_NEW_IN_2031", ""],
+)  # fmt: skip
+def test_what_never_passes_is_not_tried_again(code):
+    """What nobody knows is shown to a person rather than tried for ever."""
+    sent = errors.refused(code, "")
+
+    assert not sent.retry
+    assert sent.hint
+
+
+def test_a_used_up_limit_waits_an_hour():
+    """Trying it every two seconds would use it up again."""
+    assert 3600 == errors.refused("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.").retry_seconds
+
+
+def test_a_lock_inside_a_trigger_is_a_lock():
+    """Apex wraps the code in its own."""
+    message = "AccountTrigger: execution of AfterUpdate caused by: System.DmlException: UNABLE_TO_LOCK_ROW, unable to obtain"
+
+    sent = errors.refused("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message)
+
+    assert ("unable_to_lock_row", True) == (sent.reason, sent.retry)
+
+
+def test_an_unanswered_call_may_still_be_carried_out():
+    sent = errors.unanswered("timeout")
+
+    assert (True, True, "salesforce_silent") == (sent.retry, sent.unknown, sent.reason)
+
+
+def test_real_answers_of_collections(samples):
+    """Each record of a partly failed upsert has its own end."""
+    results = json.loads((samples / "rest" / "collections_upsert_response_partial_failure.json").read_text())
+
+    got = [_answer(Send(Op.UPSERT, None, "a-1"), result) for result in results]
+
+    for result, sent in zip(results, got, strict=True):
+        assert result["success"] == (not sent.reason)
+        assert result["success"] == (sent.sfid is not None)
+        if not result["success"]:
+            assert result["errors"][0]["statusCode"].lower() == sent.reason
+            assert result["errors"][0]["message"] == sent.detail
+
+
+def test_a_real_rollback_is_tried_again_but_its_culprit_is_not(samples):
+    results = json.loads((samples / "rest" / "collections_upsert_response_all_or_none_rollback.json").read_text())
+
+    rolled_back, culprit = (_answer(Send(Op.UPSERT, ACCOUNT, "a-1"), result) for result in results)
+
+    assert (True, False) == (rolled_back.retry, culprit.retry)
+    assert "malformed_id" == culprit.reason
+
+
+@pytest.mark.parametrize("code", ["ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY", "NOT_FOUND"])
+def test_deleting_what_is_gone_succeeds(code):
+    """Somebody was faster; for a delete that is no error."""
+    result = {"success": False, "errors": [{"statusCode": code, "message": "entity is deleted"}]}
+
+    assert "" == _answer(Send(Op.DELETE, ACCOUNT, "a-1"), result).reason
+    assert code.lower() == _answer(Send(Op.UPSERT, ACCOUNT, "a-1"), result).reason
+
+
+@pytest.mark.parametrize("result", [{}, {"success": False}, {"success": False, "errors": []}, {"success": False, "errors": [{}]}])
+def test_an_answer_without_an_error_is_tried_again(result):
+    """It neither worked nor said why."""
+    assert _answer(Send(Op.UPSERT, ACCOUNT, "a-1"), result).retry
