@@ -21,6 +21,11 @@ class Mappings(Protocol):
 
     def refresh(self) -> None: ...
 
+    @property
+    def org_id(self) -> str:
+        """The org that the database is bound to; empty before the first mapping."""
+        ...
+
 
 class Topic(Protocol):
     def publish(self, changes: Sequence[Change], *, trace: str = "") -> None:
@@ -68,6 +73,11 @@ class Sent:
 
 class Org(Protocol):
     """One Salesforce org."""
+
+    @property
+    def org_id(self) -> str:
+        """18 characters; logs in where that has not happened yet."""
+        ...
 
     def read(self, mapping: Mapping, ids: Sequence[str], *, deleted: bool = False) -> Read:
         """Read records whole; with deleted ones where asked. Any number of ids, none twice.

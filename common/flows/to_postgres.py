@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from common.change import Change, Ending, Op, Outcome
 from common.clock import Clock
 from common.errors import Transient
+from common.flows.identity import refuse_other_org
 from common.mapping import Direction, Mapping
 from common.ports import Graveyard, Mappings, Org, Table, Topic, Verdict
 
@@ -129,6 +130,8 @@ def _read(mapping: Mapping, hints: Sequence[Change], world: World, trace: str) -
 
 def _fetch(mapping: Mapping, hints: Sequence[Change], world: World) -> dict[str, Change]:
     """What a read brings; what it cannot see is looked for among the deleted."""
+    if hints:
+        refuse_other_org(world.mappings, world.org)
     buried = {h.record_id for h in hints if h.buried}
     alive = {h.record_id for h in hints} - buried
     found: dict[str, Change] = {}

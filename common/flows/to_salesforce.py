@@ -7,14 +7,16 @@ from datetime import timedelta
 from common import backoff
 from common.change import Change, Ending, Op, Outcome
 from common.clock import Clock
+from common.flows.identity import refuse_other_org
 from common.mapping import Mapping
-from common.ports import Log, Org, Owed, Sent, Settled
+from common.ports import Log, Mappings, Org, Owed, Sent, Settled
 
 
 @dataclass(frozen=True, slots=True)
 class World:
     """What this journey needs."""
 
+    mappings: Mappings
     log: Log
     org: Org
     now: Clock
@@ -30,6 +32,7 @@ def apply(changes: Sequence[Change], world: World) -> list[Outcome]:
         Transient: the log could not be read or written; the claims stand, so all may be tried again.
         Misconfigured: a person must act; the claims stand.
     """
+    refuse_other_org(world.mappings, world.org)
     owed = world.log.take(changes)
     outcomes = {c.event_id: Outcome(c, Ending.FENCED) for c in changes}
     for mapping in {o.mapping.id: o.mapping for o in owed}.values():
@@ -39,7 +42,7 @@ def apply(changes: Sequence[Change], world: World) -> list[Outcome]:
 
 
 def _send(mapping: Mapping, owed: Sequence[Owed], world: World) -> list[Settled]:
-    due = [o for o in owed if o.refused is None and (o.send.op is Op.DELETE or o.send.fields)]
+    due = [o for o in owed if o.refused is None and (o.send.op is Op.DELETE or o.send.fields or not o.send.sfid)]
     answers = dict(zip((o.change.event_id for o in due), world.org.send(mapping, [o.send for o in due]), strict=True))
     # Nothing in it can be written: it is settled without a call.
     settled = [_settled(o, o.refused or answers.get(o.change.event_id, Sent(o.send.sfid)), world) for o in owed]

@@ -76,8 +76,11 @@ class ChangeLog:
         refused: list[Outcome] = []
         records = _by_record(rows)
         for (table, record_id), own in records.items():
-            batch = merge([_entry(row) for row in own])
-            found = _claimed(tables[table], record_id, batch)
+            past, present = _lives_on(own)
+            voided += past
+            batch = merge([_entry(row) for row in present])
+            born = any(row["change_type"] == "INSERT" for row in present)
+            found = _claimed(tables[table], record_id, batch, born=born)
             if found is None:
                 voided += batch.rows
                 continue
@@ -146,8 +149,9 @@ class ChangeLog:
             key = row["record_id"]
             here = standing.get(key)
             change = by_claim[row["claim"]]
-            # A row that stands without an id outlived its record: the tombstone's id is the dead one's.
-            sfid = here["sfid"] if here else row["old_sfid"] or buried.get(key)
+            # A row that stands without an id outlived its record: the tombstone's id is the dead one's. But a deletion
+            # is of the record that the row had then, whatever stands under its key now.
+            sfid = here["sfid"] if here and change.op is Op.UPSERT else row["old_sfid"] or buried.get(key)
             owed.append(_owed(mapping, change, sfid, here["row"] if here else None, row["attempts"]))
         return owed
 
@@ -160,6 +164,7 @@ class ChangeLog:
         now = self._now()
         with self._database.transaction() as tx:
             tx.run(load("table")["origin"], table=mapping.table)
+            tx.run(_named(mapping, "lock"), record_ids=[s.owed.change.record_id for s in settled])
             results = as_json(_result(s) for s in settled)
             done = {row[0] for row in tx.run(_Q["settle"], results=results, mapping_id=mapping.id, now=now)}
             ours = [s for s in settled if s.owed.change.event_id in done]
@@ -175,11 +180,10 @@ class ChangeLog:
         sent: list[dict[str, object]] = [
             {"record_id": s.owed.change.record_id, "sfid": s.sfid}
             for s in settled
-            if s.outcome.ending is Ending.SENT and s.sfid
+            if s.outcome.ending is Ending.SENT and s.sfid and s.owed.send.op is Op.UPSERT
         ]
         if sent:
-            sent.sort(key=lambda row: str(row["record_id"]))
-            tx.run(_named(mapping, "write_back"), sent=as_json(sent), now=self._now())
+            tx.run(_named(mapping, "write_back"), sent=as_json(sent), now=self._now(), table=mapping.table)
             tx.run(_Q["name_tombstones"], table=mapping.table, sent=as_json(sent))
 
 
@@ -208,10 +212,18 @@ def _by_record(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], list[dic
     return records
 
 
-def _claimed(mapping: Mapping, record_id: str, batch: Batch) -> Change | Outcome | None:
+def _lives_on(own: list[dict[str, Any]]) -> tuple[list[int], list[dict[str, Any]]]:
+    """Where Salesforce refused a deletion and the row was inserted again, the record simply lives on under its key."""
+    for n in range(len(own) - 2, -1, -1):
+        if own[n]["change_type"] == "DELETE" and own[n]["state"] == "failed":
+            return [row["id"] for row in own[: n + 1]], own[n + 1 :]
+    return [], own
+
+
+def _claimed(mapping: Mapping, record_id: str, batch: Batch, *, born: bool) -> Change | Outcome | None:
     """The batch as a Change with a claim; an Outcome where Salesforce cannot hold a value; None where nothing is to do."""
     writable = {c: v for c, v in batch.values.items() if _writable(mapping, c)}
-    if batch.op is None or batch.made_at is None or (batch.op is Op.UPSERT and not writable):
+    if batch.op is None or batch.made_at is None or (batch.op is Op.UPSERT and not writable and not born):
         return None
     change = Change(Side.POSTGRES, mapping.sobject, record_id, batch.op, batch.made_at, str(uuid.uuid4()))
     try:

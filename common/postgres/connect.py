@@ -46,9 +46,20 @@ def newest_migration() -> str:
     return max(path.name.removesuffix(".pre.sql") for path in (SQL / "migrations").glob("*.pre.sql"))
 
 
+def execute(connection: Connection, statement: str) -> Any:
+    """Run one simple query; the driver's context with columns and rows."""
+    try:
+        return connection.execute_simple(statement)
+    except VENDOR:
+        raise
+    except BaseException:
+        connection.close()  # its answer was read in part: the rest would be taken for the next statement's
+        raise
+
+
 def run(connection: Connection, statement: str) -> list[Row]:
     """Run one simple query, which may be several statements; their rows."""
-    rows: list[Row] | None = connection.execute_simple(statement).rows
+    rows: list[Row] | None = execute(connection, statement).rows
     return rows or []
 
 
@@ -68,7 +79,7 @@ class Transaction:
 
     def dicts(self, statement: str, **parameters: Parameter) -> list[dict[str, Any]]:
         """Run one statement; its rows by column name."""
-        context = self._connection.execute_simple(bind(statement, **parameters))
+        context = execute(self._connection, bind(statement, **parameters))
         names = [column["name"] for column in context.columns or ()]
         return [dict(zip(names, row, strict=True)) for row in context.rows or ()]
 
@@ -142,7 +153,11 @@ class Database:
         if connection is None:
             connection = connect(self._settings)
             if self._check_schema:
-                _refuse_old_schema(connection)
+                try:
+                    _refuse_old_schema(connection)
+                except BaseException:
+                    connection.close()
+                    raise
             self._local.connection = connection
         return connection
 
@@ -194,17 +209,22 @@ def connect(settings: Settings, *, direct: bool = False) -> Connection:
         pg8000's errors and OSError, untranslated.
     """
     connection = _connect_cloud_sql(settings) if settings.cloud_sql_instance else _connect_plainly(settings, direct)
-    for oid in (JSON, JSONB):  # a number keeps every digit
-        connection.register_in_adapter(oid, partial(json.loads, parse_float=str))
+    for oid in (JSON, JSONB):
+        connection.register_in_adapter(oid, partial(json.loads, parse_float=str, parse_int=_whole))
     _refuse_loose_strings(connection)
     return connection
+
+
+def _whole(digits: str) -> int | str:
+    # A number keeps every digit; Python makes no int of more than 4300 of them.
+    return int(digits) if len(digits) <= 18 else digits
 
 
 def _connect_plainly(settings: Settings, direct: bool) -> Connection:
     target = settings.direct if direct else settings.target
     connection: Connection = pg8000.native.Connection(
         user=target.user,
-        password=target.password or None,
+        password=target.password,  # never None: the driver breaks where one is asked for and none is there
         host=target.host,
         port=target.port,
         database=target.name,
@@ -236,13 +256,17 @@ def _tls(settings: Settings, host: str) -> ssl.SSLContext | bool:
     """Verified everywhere but on loopback; pg8000 verifies nothing by itself."""
     if host in LOOPBACK and not settings.ca:
         return False
-    if "BEGIN CERTIFICATE" in settings.ca:
-        return ssl.create_default_context(cadata=settings.ca)
-    return ssl.create_default_context(cafile=settings.ca or None)
+    try:
+        if "BEGIN CERTIFICATE" in settings.ca:
+            return ssl.create_default_context(cadata=settings.ca)
+        return ssl.create_default_context(cafile=settings.ca or None)
+    except OSError as exc:  # ssl.SSLError is one too
+        raise Misconfigured("database_ca", str(exc), "Set DATABASE_CA to a CA file's path, or to its text.") from exc
 
 
 def _refuse_loose_strings(connection: Connection) -> None:
     if connection.parameter_statuses.get("standard_conforming_strings", "on") != "on":
+        connection.close()
         raise Misconfigured(
             "loose_strings", hint="Set standard_conforming_strings to on for this database: literals rely on it."
         )
@@ -253,7 +277,6 @@ def _refuse_old_schema(connection: Connection) -> None:
     found = run(connection, _Q["migrated_table"])
     newest = run(connection, _Q["newest_migration"])[0][0] if found and found[0][0] else None
     if newest is None or newest < needed:
-        connection.close()
         raise Misconfigured(
             "schema_outdated", f"the database has {newest or 'no migration'}, this code needs {needed}",
             "Run `isthmus migrate`.",

@@ -1,5 +1,6 @@
 """Postgres' errors, sorted by what to do next. The one place that looks at SQLSTATEs."""
 
+import ssl
 import struct
 from typing import Any
 
@@ -28,6 +29,8 @@ _MISCONFIGURED = {
 def translate(exc: Exception) -> IsthmusError:
     """Ours for theirs. What is not known here may heal by waiting."""
     fields = _fields(exc)
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        return Misconfigured("database_tls", str(exc), "Set DATABASE_CA to the CA that signs for your database.")
     if fields is None:
         return Transient("database_unavailable", str(exc), "Postgres could not be reached; it is tried again.")
     code, words = fields.get("C", ""), fields.get("M", "")

@@ -20,14 +20,22 @@ class MappingBook:
         self._database = database
         self._lock = threading.Lock()
         self._held: tuple[Mapping, ...] | None = None
+        self._org_id = ""
 
     def all(self) -> tuple[Mapping, ...]:
         """Every mapping, active or not."""
         with self._lock:
             if self._held is None:
                 with self._database.transaction() as transaction:
+                    self._org_id = transaction.run(_Q["org_id"])[0][0] or ""
                     self._held = read(transaction)
             return self._held
+
+    @property
+    def org_id(self) -> str:
+        """The org that the database is bound to; empty before the first mapping."""
+        self.all()
+        return self._org_id
 
     def refresh(self) -> None:
         """Forget what is held: the configuration has changed."""

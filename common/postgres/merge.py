@@ -10,7 +10,7 @@ from common.mapping import Mapping
 from common.ports import Verdict
 from common.postgres.connect import Transaction
 from common.postgres.queries import as_json
-from common.postgres.statements import ConfigurationChanged, Record, Statements, record
+from common.postgres.statements import ConfigurationChanged, Record, Statements
 from common.postgres.values import canonical
 
 Numbered = tuple[int, Change]
@@ -99,7 +99,7 @@ class Session:
 
     def _merged(self, n: int, change: Change) -> Record:
         """The record as the row will be: columns whose edits stand keep their value."""
-        merged_record = record(self._mapping, change, n, settled=True)
+        merged_record = self._sql.record(change, n, settled=True)
         edits, row = self._edits_of(change.record_id), self._rows.get(change.record_id)
         if not edits or row is None or not _newer(change, row):
             return merged_record

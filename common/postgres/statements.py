@@ -37,8 +37,8 @@ class Statements:
         }
         self._texts = {name: _fill(text, names) for name, text in load("table").items()}
 
-        # Ids may have 15 characters; any other value goes in as it is. Sorted out here, once: a batch has thousands.
-        self._places = [(f"c{n}", f.name, f if f.kind is Kind.ID else None) for n, f in enumerate(mapping.fields)]
+        # Only ids and empty texts are rewritten; sorted out here, once, for a batch has thousands of values.
+        self._places = [(f"c{n}", f.name, f, f.kind is Kind.ID) for n, f in enumerate(mapping.fields)]
 
     def __getitem__(self, name: str) -> str:
         return self._texts[name]
@@ -55,9 +55,9 @@ class Statements:
             "read_at": change.read_at.isoformat() if change.read_at else stamp,
             "settled": settled,
         }
-        for column, name, field in self._places:
+        for column, name, field, is_id in self._places:
             value = fields[name]
-            row[column] = value if field is None and value != "" else into_record(field, value)
+            row[column] = into_record(field, value) if is_id or value == "" else value
         return row
 
 

@@ -11,7 +11,7 @@ from common.ports import Verdict
 from common.postgres import merge
 from common.postgres.connect import Database
 from common.postgres.queries import as_json, bind
-from common.postgres.statements import ConfigurationChanged, Record, Statements, record
+from common.postgres.statements import ConfigurationChanged, Record, Statements
 
 MAX_BATCH = 500  #: changes in one statement: its locks last some milliseconds
 
@@ -90,7 +90,7 @@ class PostgresTable:
             (
                 bind(statements["origin"], table=mapping.table),
                 bind(statements["lock"], sfids=sfids),
-                self.apply_statement(mapping, [record(mapping, changes[n], n) for n in chosen]),
+                self.apply_statement(mapping, [statements.record(changes[n], n) for n in chosen]),
             )
         )
         rows = self._database.at_once(script)

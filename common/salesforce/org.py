@@ -28,6 +28,10 @@ class SalesforceOrg:
         self._session = session
         self._now = now
 
+    @property
+    def org_id(self) -> str:
+        return self._session.org_id
+
     # -- reading -----------------------------------------------------------------------------------
 
     def read(self, mapping: Mapping, ids: Sequence[str], *, deleted: bool = False) -> Read:

@@ -3,6 +3,7 @@
 Shapes are those of "Understanding Notifications" in the SOAP API guide, and of captured messages.
 """
 
+import re
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime
 from typing import NoReturn
@@ -13,12 +14,16 @@ from common.change import MODSTAMP, Change, Op, Side, Value
 from common.errors import Terminal
 
 MAX_BYTES = 10_000_000  #: a hundred notifications with every field filled stay below this
+MAX_TAGS = 250_000  #: a hundred notifications of 800 fields have 160,000; more is an attack on our memory
+MAX_WORDS = 200
 UNSTAMPED = datetime(1970, 1, 1, tzinfo=UTC)  #: the message told no time: any read will do
 
 _SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 _OUT = "{http://soap.sforce.com/2005/09/outbound}"
 _SF = "{urn:sobject.enterprise.soap.sforce.com}"
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
+
+_ILLEGAL = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")  #: what XML cannot hold
 
 ACK = (
     '<?xml version="1.0" encoding="UTF-8"?>'
@@ -28,13 +33,19 @@ ACK = (
 )
 
 
+def _refused(reason: str, detail: str = "", hint: str = "") -> Terminal:
+    # A stranger's words are repeated in the log and in the fault: as few of them as help.
+    return Terminal(reason, detail if len(detail) <= MAX_WORDS else f"{detail[:MAX_WORDS]}...", hint)
+
+
 def fault(exc: Exception, *, ours: bool) -> str:
     """A SOAP fault; Salesforce shows its words beside the message in Setup."""
     code = "Server" if ours else "Client"
+    words = escape(_ILLEGAL.sub("?", str(exc)))
     return (
         '<?xml version="1.0" encoding="UTF-8"?>'
         '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>'
-        f"<soapenv:Fault><faultcode>soapenv:{code}</faultcode><faultstring>{escape(str(exc))}</faultstring>"
+        f"<soapenv:Fault><faultcode>soapenv:{code}</faultcode><faultstring>{words}</faultstring>"
         "</soapenv:Fault></soapenv:Body></soapenv:Envelope>"
     )
 
@@ -43,7 +54,7 @@ class _NoDoctype(ET.TreeBuilder):
     """Entities and external files can only come out of a document type declaration; no message has one."""
 
     def doctype(self, name: str, _pubid: str | None, _system: str | None) -> NoReturn:
-        raise Terminal("doctype_refused", f"<!DOCTYPE {name}>", "An outbound message has no document type declaration.")
+        raise _refused("doctype_refused", f"<!DOCTYPE {name}>", "An outbound message has no document type declaration.")
 
 
 def parse(body: bytes, org_id: str) -> list[Change]:
@@ -63,19 +74,21 @@ def parse(body: bytes, org_id: str) -> list[Change]:
 
 
 def _tree(body: bytes) -> ET.Element:
+    if (tags := body.count(b"<")) > MAX_TAGS:
+        raise _refused("xml_too_large", f"{tags} tags", f"An outbound message has at most {MAX_TAGS}.")
     parser = ET.XMLParser(target=_NoDoctype())  # noqa: S314 - the declaration that the attacks need is refused
     try:
         parser.feed(body)
         root: ET.Element = parser.close()
     except (ET.ParseError, ValueError, LookupError) as exc:
-        raise Terminal("xml_unreadable", str(exc), "Expected one complete, well-formed XML document.") from exc
+        raise _refused("xml_unreadable", str(exc), "Expected one complete, well-formed XML document.") from exc
     return root
 
 
 def _notifications(root: ET.Element) -> ET.Element:
     notifications = root.find(f"{_SOAP}Body/{_OUT}notifications")
     if root.tag != f"{_SOAP}Envelope" or notifications is None:
-        raise Terminal(
+        raise _refused(
             "not_an_outbound_message", f"root element {root.tag}",
             "Expected soapenv:Envelope/soapenv:Body/notifications, as Salesforce's outbound messages have it.",
         )  # fmt: skip
@@ -85,11 +98,11 @@ def _notifications(root: ET.Element) -> ET.Element:
 def _refuse_other_org(notifications: ET.Element, org_id: str) -> None:
     sender = _text(notifications, "OrganizationId")
     if not sender:
-        raise Terminal(
+        raise _refused(
             "org_missing", hint="Expected an OrganizationId; without one nobody can tell whose message it is."
         )
     if sender[:15] != org_id[:15]:  # the last three are a checksum, and sometimes left out
-        raise Terminal("other_org", f"OrganizationId {sender}", "This receiver serves another org (INBOUND, org_id).")
+        raise _refused("other_org", f"OrganizationId {sender}", "This receiver serves another org (INBOUND, org_id).")
 
 
 def _change(notification: ET.Element, origin: str) -> Change | None:
@@ -101,7 +114,7 @@ def _change(notification: ET.Element, origin: str) -> Change | None:
     if not record_id and len(record) == 0:
         return None
     if not sobject or not ids.is_id(record_id):
-        raise Terminal(
+        raise _refused(
             "record_unnamed",
             f"xsi:type {sobject!r}, Id {record_id!r}",
             "Expected an object's name and a record id of 15 or 18.",
@@ -124,7 +137,8 @@ def _fields(record: ET.Element) -> dict[str, Value]:
     for element in record:
         name = element.tag.removeprefix(_SF)
         if name == "fieldsToNull":
-            fields[(element.text or "").strip()] = None
+            if nulled := (element.text or "").strip():
+                fields[nulled] = None
         elif name != "Id" and len(element) == 0:
             fields[name] = None if element.get(f"{_XSI}nil") in ("true", "1") else element.text or ""
     return fields
@@ -138,7 +152,7 @@ def _stamp(fields: dict[str, Value]) -> datetime:
             try:
                 return clock.parse(text.strip())
             except ValueError as exc:
-                raise Terminal(
+                raise _refused(
                     "time_unreadable", f"{name} {text!r}", "Expected a time such as 2026-01-31T10:00:00.000Z."
                 ) from exc
     return UNSTAMPED

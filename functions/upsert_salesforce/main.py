@@ -26,8 +26,10 @@ database_settings, salesforce, call_seconds = config.read(
 database = Database(database_settings)
 letters = DeadLetters(database)
 session = Session(salesforce)
+book = MappingBook(database)
 world = to_salesforce.World(
-    log=ChangeLog(database, MappingBook(database), call_seconds=call_seconds),
+    mappings=book,
+    log=ChangeLog(database, book, call_seconds=call_seconds),
     org=SalesforceOrg(session),
     now=clock.now,
     unknown_seconds=call_seconds,

@@ -74,12 +74,25 @@ SELECT t.{key} AS record_id, t.sfid, CASE WHEN t.sfid IS NULL THEN to_jsonb(t) E
  WHERE t.{key} = ANY (:record_ids)
 
 -- buried --
--- The Salesforce ids of deleted rows, as far as they are known.
-SELECT b.record_id, b.sfid
+-- The Salesforce ids of deleted rows, as far as they are known; of a row that died twice, the last one.
+SELECT DISTINCT ON (b.record_id) b.record_id, b.sfid
   FROM isthmus.tombstone AS b
  WHERE b.table_name = :table
    AND b.record_id = ANY (:record_ids)
-   AND b.sfid IS NOT NULL
+ ORDER BY b.record_id, b.id DESC
+
+-- lock --
+-- Lock the rows of these records, in key order and before their log rows, as arriving changes do: two transactions
+-- never wait for each other in a circle. Returns nothing: HAVING makes Postgres run it all the same.
+SELECT
+  FROM (
+      SELECT
+        FROM {table} AS t
+       WHERE t.{key} = ANY (:record_ids)
+       ORDER BY t.{key}
+         FOR NO KEY UPDATE
+  ) AS locked
+HAVING count(*) < 0
 
 -- settle --
 -- Write down how Salesforce took each batch. Who lost the claim in the meantime changes nothing.
@@ -121,15 +134,25 @@ SELECT pg_notify('isthmus_change_log', '')
        )
 
 -- write_back --
--- Give the rows the ids that Salesforce gave their records, and note when we wrote.
+-- Give the rows the ids that Salesforce gave their records, and note when we wrote. A row whose deletion is still
+-- to be sent is another one's life: it was deleted and inserted again meanwhile.
 UPDATE {table} AS t
    SET sfid = coalesce(t.sfid, r.sfid),
        isthmus_written_at = :now
   FROM json_to_recordset(:sent) AS r (record_id text, sfid text)
  WHERE t.{key} = r.record_id
+   AND NOT EXISTS (
+           SELECT
+             FROM isthmus.change_log AS c
+            WHERE c.table_name = :table
+              AND c.record_id = r.record_id
+              AND c.change_type = 'DELETE'
+              AND c.state IN ('new', 'claimed', 'sending', 'retry', 'failed')
+       )
 
 -- name_tombstones --
--- A row that was deleted while its record was being created: now the record's id is known.
+-- A row that was deleted while its record was being created: now the record's id is known, and the deletion, which is
+-- still to be sent, needs it. A tombstone without one is of a row that Salesforce never heard of.
 UPDATE isthmus.tombstone AS b
    SET sfid = r.sfid
   FROM json_to_recordset(:sent) AS r (record_id text, sfid text)
@@ -139,6 +162,14 @@ UPDATE isthmus.tombstone AS b
             WHERE n.table_name = :table
               AND n.record_id = r.record_id
               AND n.sfid IS NULL
+              AND EXISTS (
+                      SELECT
+                        FROM isthmus.change_log AS c
+                       WHERE c.table_name = :table
+                         AND c.record_id = r.record_id
+                         AND c.change_type = 'DELETE'
+                         AND c.state IN ('new', 'claimed', 'sending', 'retry', 'failed')
+                  )
        )
    AND NOT EXISTS (
            SELECT

@@ -47,3 +47,7 @@ UPDATE isthmus.identity
 UPDATE isthmus.identity
    SET org_id = coalesce(org_id, :org_id)
 RETURNING org_id;
+
+-- org_id --
+-- The org that the database is bound to.
+SELECT org_id FROM isthmus.identity;

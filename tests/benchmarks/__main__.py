@@ -49,7 +49,9 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--only", action="append", choices=ALL, metavar="NAME", help=f"one of {', '.join(ALL)}; may be repeated")
+    parser.add_argument(
+        "--only", action="append", choices=ALL, metavar="NAME", help=f"one of {', '.join(ALL)}; may be repeated"
+    )
     parser.add_argument("--quick", action="store_true", help="little of everything, to see that it works")
     return parser.parse_args()
 

@@ -21,7 +21,10 @@ INSERT INTO plain.account SELECT * FROM {database.TABLE}"""
 def measure(scale: Scale) -> Iterator[Row]:
     """One row with fsync on, one with it off."""
     for fsync in (True, False):
-        with database.server(fsync=fsync) as postgres, database.plain(database.create(postgres, "capture")) as connection:
+        with (
+            database.server(fsync=fsync) as postgres,
+            database.plain(database.create(postgres, "capture")) as connection,
+        ):
             database.fill(connection, RECORDS)
             run(connection, _COPY)
             run(connection, "VACUUM ANALYZE plain.account")

@@ -87,7 +87,10 @@ def fill(connection: Connection, rows: int) -> None:
     for n in range(0, rows, 1000):
         values = ", ".join(_row(m) for m in range(n, min(n + 1000, rows)))
         names = ", ".join(["id", "sfid", "system_modstamp", "isthmus_read_at", *(f.column for f in FIELDS)])
-        run(connection, f"BEGIN; SET LOCAL isthmus.origin = '{TABLE}'; INSERT INTO {TABLE} ({names}) VALUES {values}; COMMIT")
+        run(
+            connection,
+            f"BEGIN; SET LOCAL isthmus.origin = '{TABLE}'; INSERT INTO {TABLE} ({names}) VALUES {values}; COMMIT",
+        )
     run(connection, f"VACUUM ANALYZE {TABLE}")
 
 

@@ -57,6 +57,8 @@ class _AtOnce:
     def read(self, mapping: Mapping, ids: Sequence[str], *, deleted: bool = False) -> Read:
         raise AssertionError("a known record is not read")
 
+    org_id = ""  # the benchmark's database is bound to none
+
     def send(self, mapping: Mapping, sends: Sequence[Send]) -> list[Sent]:
         return [Sent(send.sfid) for send in sends]
 
@@ -81,8 +83,9 @@ class _Ours:
     def __init__(self, stack: ExitStack, settings: config.Database, records: int) -> None:
         held = stack.enter_context(Database(settings))
         self._edited = _Edited(stack, settings, records)
-        self._log = ChangeLog(held, MappingBook(held), call_seconds=60)
-        self._world = to_salesforce.World(self._log, _AtOnce(), clock.now, unknown_seconds=60)
+        book = MappingBook(held)
+        self._log = ChangeLog(held, book, call_seconds=60)
+        self._world = to_salesforce.World(book, self._log, _AtOnce(), clock.now, unknown_seconds=60)
 
     def run(self) -> float:
         self._edited.edit()

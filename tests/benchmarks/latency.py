@@ -44,7 +44,10 @@ def _rows(stack: Stack, pubsub: str, changes: int) -> Iterator[Row]:
         postgres = opened.enter_context(database.plain(config.database(stack.environment)))
         world = _World(stack, postgres, 2 * (changes + warm_up))
         opened.callback(world.close)
-        for way, measure_one in (("Salesforce to Postgres", world.to_postgres), ("Postgres to Salesforce", world.to_salesforce)):
+        for way, measure_one in (
+            ("Salesforce to Postgres", world.to_postgres),
+            ("Postgres to Salesforce", world.to_salesforce),
+        ):
             took = [measure_one() for _ in range(warm_up + changes)][warm_up:]
             yield _row(f"{way}, {pubsub}", took)
 

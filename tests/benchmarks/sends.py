@@ -76,8 +76,9 @@ class _Sender:
     """Both doors of road B in this process."""
 
     def __init__(self, held: Database, session: Session) -> None:
-        self._log = ChangeLog(held, MappingBook(held), call_seconds=60)
-        self._world = to_salesforce.World(self._log, SalesforceOrg(session), clock.now, unknown_seconds=60)
+        book = MappingBook(held)
+        self._log = ChangeLog(held, book, call_seconds=60)
+        self._world = to_salesforce.World(book, self._log, SalesforceOrg(session), clock.now, unknown_seconds=60)
 
     def run(self) -> int:
         """Send all that is owed; how many records arrived."""

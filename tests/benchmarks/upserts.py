@@ -119,7 +119,9 @@ class _Naive:
         self._target = settings.target
         self._records = records
         self._numbers = count()
-        self.options: dict[str, Any] = {}  #: of the driver; by default it prepares TLS, which only loopback goes without
+        self.options: dict[
+            str, Any
+        ] = {}  #: of the driver; by default it prepares TLS, which only loopback goes without
         with database.plain(settings) as connection:
             run(connection, _NAIVE_TABLE)
 

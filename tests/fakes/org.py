@@ -32,6 +32,7 @@ class FakeOrg:
         self, now: Callable[[], datetime], reader_now: Callable[[], datetime] | None = None,
         pushed: Callable[[Record], None] = lambda record: None,
     ) -> None:  # fmt: skip
+        self.org_id = "00D000000000001EAA"
         self.records: dict[str, Record] = {}
         self.lose_answers = False  #: work is done, nobody hears of it
         self._now = now

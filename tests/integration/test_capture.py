@@ -110,7 +110,7 @@ def test_a_key_never_changes(database: Database) -> None:
     """The key is the external id: an edit of it is refused, with a way out."""
     insert(database, "a", 1)
 
-    with pytest.raises(Terminal, match="Insert a new row|never changes") as refused:
+    with pytest.raises(Terminal, match="never changes") as refused:
         run(database, f"UPDATE {TABLE} SET id = 'b'")
 
     assert "a -> b" in refused.value.detail
@@ -122,7 +122,7 @@ def test_truncate_is_refused(database: Database) -> None:
     """TRUNCATE would empty the table here and leave every record there."""
     insert(database, "a", 1)
 
-    with pytest.raises(Terminal, match="TRUNCATE of salesforce.account is refused"):
+    with pytest.raises(Terminal, match=r"TRUNCATE of salesforce\.account is refused"):
         run(database, f"TRUNCATE {TABLE}")
 
     assert row(database, "a") is not None

@@ -131,6 +131,7 @@ def test_two_drainers_never_hold_one_record(database: Database, change_log: Chan
         found: list[Change] = []
         while (claimed := own.claim(7, merge)).records:
             found += claimed.changes
+        own._database.close()  # this thread's connection
         return found
 
     one, two = at_the_same_time(lambda: drain(change_log), lambda: drain(second))
@@ -720,3 +721,12 @@ def test_a_hundred_edits_by_many_and_two_drainers_end_as_the_row(
     drain(change_log, database)
 
     assert {k: n for k, n in run(database, f"SELECT id, name FROM {TABLE}")} == there
+
+
+def test_an_empty_row_is_born_there_too(database: Database, change_log: ChangeLog) -> None:
+    """A row without any value is a record all the same: some objects need no field."""
+    run(database, f"INSERT INTO {TABLE} (id) VALUES ('a')")
+
+    (owed,) = claim_and_take(change_log)
+
+    assert (Op.UPSERT, None, "a", {}) == (owed.send.op, owed.send.sfid, owed.send.external_id, dict(owed.send.fields))

@@ -103,9 +103,7 @@ def test_simple_salesforce_creates_reads_updates_and_deletes(salesforce):
     """CRUD with the client that most Python programs use."""
     accounts = salesforce.Account
 
-    made = accounts.create(
-        {"Name": "  Acme \r\n", "AnnualRevenue": 120000, "NumberOfEmployees": 7, "Site": ""}
-    )
+    made = accounts.create({"Name": "  Acme \r\n", "AnnualRevenue": 120000, "NumberOfEmployees": 7, "Site": ""})
     first = accounts.get(made["id"])
     accounts.update(made["id"], {"Name": "Acme 2", "NumberOfEmployees": None})
     second = accounts.get(made["id"][:15])
@@ -246,9 +244,7 @@ def test_a_deleted_record_can_come_back(org):
 
     again = org.rest("DELETE", f"sobjects/Account/{record_id}")
     hidden = org.query("SELECT Id FROM Account")
-    everything = org.rest("GET", "queryAll", params={"q": "SELECT Id, IsDeleted FROM Account"}).json()[
-        "records"
-    ]
+    everything = org.rest("GET", "queryAll", params={"q": "SELECT Id, IsDeleted FROM Account"}).json()["records"]
     now = time.time()
     window = {
         name: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + shift))

@@ -141,9 +141,7 @@ def test_one_composite_carries_a_thousand_records(org):
     assert 1000 == sum(r["success"] for p in parts for r in p["body"])
     assert "api-usage=1/100000" == answer.headers["Sforce-Limit-Info"]
     summary = org.control("GET", "calls/summary")
-    assert [("POST", "composite", 1)] == [
-        (r["method"], r["resource"], r["calls"]) for r in summary["resources"]
-    ]
+    assert [("POST", "composite", 1)] == [(r["method"], r["resource"], r["calls"]) for r in summary["resources"]]
 
 
 def test_a_composite_refers_back_and_is_taken_back_whole(org):
@@ -213,9 +211,7 @@ def test_simple_salesforce_reads_every_page(org, salesforce):
 
     first = salesforce.query(text)
     keys = [int(r["External_Id__c"]) for r in salesforce.query_all_iter(text)]
-    small = org.rest(
-        "GET", "query", params={"q": text}, headers={"Sforce-Query-Options": "batchSize=200"}
-    ).json()
+    small = org.rest("GET", "query", params={"q": text}, headers={"Sforce-Query-Options": "batchSize=200"}).json()
     count = salesforce.query("SELECT COUNT() FROM Account WHERE External_Id__c LIKE '1%'")
 
     assert (4500, False, 2000) == (first["totalSize"], first["done"], len(first["records"]))
@@ -230,9 +226,7 @@ def test_bad_queries_are_refused(org, salesforce):
     with pytest.raises(SalesforceMalformedRequest) as refused:
         salesforce.query("SELECT Id FROM Account GROUP BY Name")
     lost = org.rest("GET", "query/01gSb0000000009AAA-2000")
-    long = org.rest(
-        "GET", "query", params={"q": "SELECT Id FROM Account WHERE Name = '" + "x" * 16_384 + "'"}
-    )
+    long = org.rest("GET", "query", params={"q": "SELECT Id FROM Account WHERE Name = '" + "x" * 16_384 + "'"})
 
     assert "MALFORMED_QUERY" == refused.value.content[0]["errorCode"]
     assert (400, "INVALID_QUERY_LOCATOR") == (lost.status_code, lost.json()[0]["errorCode"])

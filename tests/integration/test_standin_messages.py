@@ -81,9 +81,7 @@ def test_an_outbound_message_is_written_as_salesforce_writes_it(org, receiver):
     </sObject>
 """
     assert expected == text[start : text.index("   </Notification>")]
-    assert (
-        f"   <OrganizationId>{ORG_ID}</OrganizationId>\n   <ActionId>{definition['id']}</ActionId>\n" in text
-    )
+    assert f"   <OrganizationId>{ORG_ID}</OrganizationId>\n   <ActionId>{definition['id']}</ActionId>\n" in text
     assert '   <SessionId xsi:nil="true"/>\n' in text
     assert ("text/xml; charset=utf-8", '""') == (headers["Content-Type"], headers["SOAPAction"])
 
@@ -251,9 +249,7 @@ def test_the_daily_limit_is_kept_when_asked(org):
     org.control("POST", "clock", {"move_seconds": 86_400})
 
     assert [200, 200, 403] == statuses
-    assert [
-        {"message": "TotalRequests Limit exceeded.", "errorCode": "REQUEST_LIMIT_EXCEEDED"}
-    ] == refused.json()
+    assert [{"message": "TotalRequests Limit exceeded.", "errorCode": "REQUEST_LIMIT_EXCEEDED"}] == refused.json()
     assert 200 == org.rest("GET", "limits").status_code
 
 
@@ -287,9 +283,7 @@ def test_a_killed_stand_in_remembers(tmp_path, receiver):
     second.http.headers["Authorization"] = token
     try:
         sent_again = until_sent(receiver, account)
-        assert [account] == [
-            r["Id"] for r in second.query("SELECT Id FROM Account WHERE External_Id__c = 'k'")
-        ]
+        assert [account] == [r["Id"] for r in second.query("SELECT Id FROM Account WHERE External_Id__c = 'k'")]
         assert "n" == second.get("Thing__c", thing)["Note__c"]
         assert 404 == second.rest("GET", f"sobjects/Account/{gone}").status_code
         assert id_of(message) == sent_again

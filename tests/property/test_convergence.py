@@ -146,7 +146,7 @@ class World:
             self.org.send(self.mapping, [o.send for o in owed])
             self.outbound.append(message)
         else:
-            to_salesforce.apply(message, to_salesforce.World(self.log, self.org, self.ours, CALL_SECONDS))
+            to_salesforce.apply(message, to_salesforce.World(self.book, self.log, self.org, self.ours, CALL_SECONDS))
             if keep:
                 self.outbound.append(message)
         self.org.lose_answers = False

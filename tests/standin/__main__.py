@@ -40,21 +40,15 @@ class Server(uvicorn.Server):
 def _org_id(text: str) -> str:
     full = ids.to_18(text)
     if full is None or not full.startswith("00D"):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not an org id: 00D and 12 or 15 more letters or digits"
-        )
+        raise argparse.ArgumentTypeError(f"{text!r} is not an org id: 00D and 12 or 15 more letters or digits")
     return full
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.standin", description="A Salesforce org on this machine."
-    )
+    parser = argparse.ArgumentParser(prog="python -m tests.standin", description="A Salesforce org on this machine.")
     parser.add_argument("--port", type=int, default=8090, help="0 takes a free one (default: 8090)")
     parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
-    parser.add_argument(
-        "--data", type=Path, help="folder for the journal; without it the state ends with the process"
-    )
+    parser.add_argument("--data", type=Path, help="folder for the journal; without it the state ends with the process")
     parser.add_argument(
         "--objects",
         type=Path,
@@ -62,9 +56,7 @@ def _arguments() -> argparse.Namespace:
         default=[],
         help="describe JSON or compact forms: files, or folders of *.describe.json",
     )
-    parser.add_argument(
-        "--seed-org", type=_org_id, default=DEFAULT_ORG, help=f"the org's id (default: {DEFAULT_ORG})"
-    )
+    parser.add_argument("--seed-org", type=_org_id, default=DEFAULT_ORG, help=f"the org's id (default: {DEFAULT_ORG})")
     return parser.parse_args()
 
 

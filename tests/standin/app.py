@@ -118,9 +118,7 @@ def _rest(org: Org, request: Request) -> Reply:
 
 
 def _with_usage(org: Org, reply: Reply) -> Reply:
-    reply.headers["Sforce-Limit-Info"] = (
-        f"api-usage={org.calls.used_today}/{org.settings['dailyApiRequests']}"
-    )
+    reply.headers["Sforce-Limit-Info"] = f"api-usage={org.calls.used_today}/{org.settings['dailyApiRequests']}"
     return reply
 
 

@@ -130,9 +130,7 @@ class Sessions:
             return Reply(400, {"error": denied.error, "error_description": denied.description})
         issued = str(int(self._clock.now() * 1000))
         identity = f"{base_url}/id/{self.org_id}/{session.user_id}"
-        signature = hmac.new(
-            session.client_id.encode(), (identity + issued).encode(), hashlib.sha256
-        ).digest()
+        signature = hmac.new(session.client_id.encode(), (identity + issued).encode(), hashlib.sha256).digest()
         body = {
             "access_token": session.token,
             "signature": base64.b64encode(signature).decode(),

@@ -17,8 +17,7 @@ Step = Callable[[Any], Json]  #: does one record; returns the keys of its result
 
 ROLLED_BACK: Json = {
     "statusCode": "ALL_OR_NONE_OPERATION_ROLLED_BACK",
-    "message": "Record rolled back because not all records were valid and the request was using "
-    "AllOrNone header",
+    "message": "Record rolled back because not all records were valid and the request was using AllOrNone header",
     "fields": [],
 }
 
@@ -42,9 +41,7 @@ def _mixed(org: Org, request: Request) -> Reply:
     if request.method == "DELETE":
         asked = request.query
         listed = [i for i in asked.get("ids", "").split(",") if i]
-        return _each(
-            org, listed, flag(asked.get("allOrNone")), lambda record_id: _delete(org, request, record_id)
-        )
+        return _each(org, listed, flag(asked.get("allOrNone")), lambda record_id: _delete(org, request, record_id))
     steps = {"POST": _create, "PATCH": _update}
     if request.method not in steps:
         raise wrong_method(request)

@@ -48,14 +48,10 @@ def _check(asked: list[Json]) -> None:
     if not asked:
         raise Refused("REQUIRED_FIELD_MISSING", "compositeRequest is required and must not be empty")
     if len(asked) > MAX_SUBREQUESTS:
-        raise Refused(
-            "LIMIT_EXCEEDED", f"A composite request may have {MAX_SUBREQUESTS} subrequests, not {len(asked)}"
-        )
+        raise Refused("LIMIT_EXCEEDED", f"A composite request may have {MAX_SUBREQUESTS} subrequests, not {len(asked)}")
     heavy = sum(1 for sub in asked if _HEAVY.match(str(sub.get("url"))))
     if heavy > MAX_HEAVY:
-        message = (
-            f"A composite request may have {MAX_HEAVY} query or sObject Collections subrequests, not {heavy}"
-        )
+        message = f"A composite request may have {MAX_HEAVY} query or sObject Collections subrequests, not {heavy}"
         raise Refused("LIMIT_EXCEEDED", message)
     names = [sub.get("referenceId") for sub in asked]
     if not all("url" in sub and "method" in sub for sub in asked):
@@ -118,9 +114,7 @@ class _Composite:
             try:
                 found = found[step]
             except (KeyError, IndexError, TypeError) as exc:
-                message = (
-                    f"Invalid reference specified. No value for {path} found. Provided reference: @{{{path}}}"
-                )
+                message = f"Invalid reference specified. No value for {path} found. Provided reference: @{{{path}}}"
                 raise Refused("PROCESSING_HALTED", message) from exc
         return found
 
@@ -134,9 +128,7 @@ class _Composite:
             "httpStatusCode": 400,
         }
         self.responses = [
-            culprit
-            if sub["referenceId"] == culprit["referenceId"]
-            else {**halted, "referenceId": sub["referenceId"]}
+            culprit if sub["referenceId"] == culprit["referenceId"] else {**halted, "referenceId": sub["referenceId"]}
             for sub in asked
         ]
 
@@ -158,9 +150,7 @@ def batch(org: Org, request: Request, dispatch: Dispatch) -> Reply:
     halt, results = flag(body.get("haltOnError")), list[Json]()
     for sub in asked:
         if halt and any(result["statusCode"] >= 400 for result in results):
-            halted = [
-                {"errorCode": "BATCH_PROCESSING_HALTED", "message": "Batch processing halted per request"}
-            ]
+            halted = [{"errorCode": "BATCH_PROCESSING_HALTED", "message": "Batch processing halted per request"}]
             results.append({"statusCode": 412, "result": halted})
             continue
         url = "/services/data/" + str(sub["url"]).removeprefix("/services/data/").lstrip("/")
@@ -169,9 +159,7 @@ def batch(org: Org, request: Request, dispatch: Dispatch) -> Reply:
         except Refused as exc:
             reply = refusal(exc)
         results.append({"statusCode": reply.status, "result": reply.body})
-    return Reply(
-        200, {"hasErrors": any(result["statusCode"] >= 400 for result in results), "results": results}
-    )
+    return Reply(200, {"hasErrors": any(result["statusCode"] >= 400 for result in results), "results": results})
 
 
 def tree(org: Org, request: Request, name: str) -> Reply:
@@ -186,9 +174,7 @@ def tree(org: Org, request: Request, name: str) -> Reply:
             if any("errors" in result for result in results):
                 raise Halted
     except Halted:
-        return Reply(
-            400, {"hasErrors": True, "results": [result for result in results if "errors" in result]}
-        )
+        return Reply(400, {"hasErrors": True, "results": [result for result in results if "errors" in result]})
     return Reply(201, {"hasErrors": False, "results": results})
 
 
@@ -219,6 +205,4 @@ def _link_field(parent: Table, child: Table, relationship: str) -> str:
     for field in child.sobject.fields.values():
         if parent.sobject.name in field.reference_to and field.createable:
             return field.name
-    raise Refused(
-        "INVALID_FIELD", f"No such column '{relationship}' on sobject of type {parent.sobject.name}"
-    )
+    raise Refused("INVALID_FIELD", f"No such column '{relationship}' on sobject of type {parent.sobject.name}")

@@ -108,9 +108,7 @@ def _wsdl(org: Org, definition_id: str) -> Reply:
     if found is None:
         raise not_found()
     fields = org.outbound_fields(found, org.store.table(found.object).sobject)
-    return Reply(
-        200, wsdl.wsdl(found.object, fields, found.endpoint).encode(), content_type="text/xml;charset=UTF-8"
-    )
+    return Reply(200, wsdl.wsdl(found.object, fields, found.endpoint).encode(), content_type="text/xml;charset=UTF-8")
 
 
 def _sessions(org: Org, request: Request) -> Reply:
@@ -119,9 +117,7 @@ def _sessions(org: Org, request: Request) -> Reply:
     given = request.json_object() if request.body else {}
     login = org.sessions.logins[given.get("username", "integration@standin.test").lower()]
     session = org.sessions.open(login.user_id, given.get("client_id", "isthmus"), given.get("token"))
-    return Reply(
-        201, {"access_token": session.token, "instance_url": org.base_url, "user_id": session.user_id}
-    )
+    return Reply(201, {"access_token": session.token, "instance_url": org.base_url, "user_id": session.user_id})
 
 
 def _clients(org: Org, request: Request) -> Reply:
@@ -185,9 +181,7 @@ def _deleted(org: Org, request: Request) -> Reply:
     """What lies in the recycle bin, of one object or of all."""
     wanted = request.query.get("object")
     tables = [org.store.table(wanted)] if wanted else list(org.store.tables.values())
-    return Reply(
-        200, [{"object": t.sobject.name, "id": record_id} for t in tables for record_id in t.deleted]
-    )
+    return Reply(200, [{"object": t.sobject.name, "id": record_id} for t in tables for record_id in t.deleted])
 
 
 def _posted(request: Request) -> None:

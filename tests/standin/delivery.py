@@ -95,9 +95,7 @@ class Poster:
     @staticmethod
     def _connect(scheme: str, netloc: str) -> http.client.HTTPConnection:
         if scheme == "https":
-            return http.client.HTTPSConnection(
-                netloc, timeout=TIMEOUT_SECONDS, context=ssl.create_default_context()
-            )
+            return http.client.HTTPSConnection(netloc, timeout=TIMEOUT_SECONDS, context=ssl.create_default_context())
         return http.client.HTTPConnection(netloc, timeout=TIMEOUT_SECONDS)
 
     def close(self) -> None:

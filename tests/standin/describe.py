@@ -211,9 +211,7 @@ def field_describe(compact: Json) -> Json:
     full.update(dict.fromkeys(FIELD_ZERO, 0))
     full.update(dict.fromkeys(FIELD_TRUE, True))
     full.update(_of_type(compact, kind))
-    full.update(
-        {key: value for key, value in compact.items() if key not in ("values", "required", "restricted")}
-    )
+    full.update({key: value for key, value in compact.items() if key not in ("values", "required", "restricted")})
     full["byteLength"] = full["length"] * (1 if kind in ("id", "reference") else 3)
     return dict(sorted(full.items()))
 
@@ -279,9 +277,7 @@ def object_describe(compact: Json, key_prefix: str) -> Json:
     full.update(dict.fromkeys(OBJECT_NONE))
     full.update({key: [] for key in OBJECT_LISTS})
     label = compact.get("label", _label(name))
-    full.update(
-        name=name, label=label, labelPlural=label + "s", custom=name.endswith("__c"), keyPrefix=key_prefix
-    )
+    full.update(name=name, label=label, labelPlural=label + "s", custom=name.endswith("__c"), keyPrefix=key_prefix)
     full.update({key: value for key, value in compact.items() if key in full or key.startswith("label")})
     full["sobjectDescribeOption"] = "FULL"
     full["keyPrefix"] = compact.get("keyPrefix") or key_prefix

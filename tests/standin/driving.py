@@ -43,9 +43,7 @@ class Standin:
     def __enter__(self) -> "Standin":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
         self.stop()
 
     def sign_in(self) -> str:
@@ -162,11 +160,7 @@ def id_of(notification: ElementTree.Element) -> str | None:
 def fields_of(notification: ElementTree.Element) -> dict[str, str | None]:
     """A notification's record, by API name."""
     sobject = notification.find(f"{OUTBOUND}sObject")
-    return (
-        {element.tag.removeprefix(SOBJECT): element.text for element in sobject}
-        if sobject is not None
-        else {}
-    )
+    return {element.tag.removeprefix(SOBJECT): element.text for element in sobject} if sobject is not None else {}
 
 
 class PlainHttp(requests.adapters.HTTPAdapter):

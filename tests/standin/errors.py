@@ -7,9 +7,7 @@ from typing import Any
 class Refused(Exception):
     """A request or a record that Salesforce would refuse."""
 
-    def __init__(
-        self, code: str, message: str, fields: Sequence[str] | None = None, status: int = 400
-    ) -> None:
+    def __init__(self, code: str, message: str, fields: Sequence[str] | None = None, status: int = 400) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message

@@ -148,11 +148,7 @@ class Org:
         return soap.message(self._outbound_header(definition), written)
 
     def _outbound_header(self, definition: Definition) -> dict[str, str | None]:
-        session = (
-            self.sessions.open(definition.user_id, "outbound").token
-            if definition.include_session_id
-            else None
-        )
+        session = self.sessions.open(definition.user_id, "outbound").token if definition.include_session_id else None
         return {
             "OrganizationId": self.id,
             "ActionId": definition.id,

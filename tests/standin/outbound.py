@@ -74,9 +74,7 @@ def define(given: Json, definition_id: str, sobject: SObject, user_id: str) -> D
     names = {(sobject.find(name) or _unknown(name, sobject)).name for name in asked} - {"Id"}
     wrong = names - set(sendable)
     if wrong:
-        raise Refused(
-            "INVALID_FIELD", f"Fields that an outbound message cannot carry: {', '.join(sorted(wrong))}"
-        )
+        raise Refused("INVALID_FIELD", f"Fields that an outbound message cannot carry: {', '.join(sorted(wrong))}")
     return Definition(
         id=definition_id,
         name=given["name"],
@@ -164,9 +162,7 @@ class OutboundQueue:
                     self._wake(line)
                     batch = self._batch(line)
                     if batch:
-                        self._lines[line.definition.id] = self._lines.pop(
-                            line.definition.id
-                        )  # others first, next time
+                        self._lines[line.definition.id] = self._lines.pop(line.definition.id)  # others first, next time
                         return line.definition, batch
                     if line.waiting:
                         soonest = min(soonest or line.waiting[0][0], line.waiting[0][0])

@@ -51,11 +51,7 @@ def answer(org: Org, request: Request) -> Reply:
         case ["records", name, record_id]:
             table = org.store.table(name)
             found = records.living(table, record_id)
-            return (
-                _shown(org, table, found, request)
-                if request.method == "GET"
-                else _save(org, request, table, found)
-            )
+            return _shown(org, table, found, request) if request.method == "GET" else _save(org, request, table, found)
     raise Refused("NOT_FOUND", "The requested resource does not exist", status=404)
 
 
@@ -123,8 +119,7 @@ def _shown(org: Org, table: Table, record: Record, request: Request) -> Reply:
 def _form(table: Table, record: Record, action: str) -> str:
     shown = [f for f in table.sobject.fields.values() if (f.updateable if record else f.createable)]
     rows = "".join(
-        f'<label for="{f.name}">{escape(f.raw["label"])}</label>{_input(f, record.get(f.name))}'
-        for f in shown
+        f'<label for="{f.name}">{escape(f.raw["label"])}</label>{_input(f, record.get(f.name))}' for f in shown
     )
     end = "<span></span><button>Save</button></form>"
     return f'<form class="record" method="post" action="{action}">{rows}{end}'
@@ -145,9 +140,7 @@ def _select(field: Field, name: str, value: Any) -> str:
     values = ["", *(v["value"] for v in field.raw["picklistValues"] if v.get("active", True))]
     if value and value not in values:
         values.append(value)
-    options = "".join(
-        f"<option{' selected' if v == (value or '') else ''}>{escape(v)}</option>" for v in values
-    )
+    options = "".join(f"<option{' selected' if v == (value or '') else ''}>{escape(v)}</option>" for v in values)
     return f"<select {name}>{options}</select>"
 
 
@@ -165,9 +158,7 @@ def _save(org: Org, request: Request, table: Table, record: Record | None) -> Re
     except Refused as exc:
         action = request.path
         note = f'<p class="note wrong">{escape(exc.message)}</p>'
-        return _page(
-            table.sobject.label, note + _form(table, {**(record or {}), **given}, action), status=400
-        )
+        return _page(table.sobject.label, note + _form(table, {**(record or {}), **given}, action), status=400)
     return Reply(303, b"", {"Location": f"/records/{table.sobject.name}/{record_id}?saved=1"}, HTML)
 
 

@@ -45,9 +45,7 @@ def candidates(table: Table, node: Node, deleted_too: bool) -> set[str] | None:
         case InList(field, values, False):
             return _with_value(table, field, values, deleted_too)
         case And(parts):
-            found = [
-                ids for ids in (candidates(table, part, deleted_too) for part in parts) if ids is not None
-            ]
+            found = [ids for ids in (candidates(table, part, deleted_too) for part in parts) if ids is not None]
             return min(found, key=len) if found else None
         case Or(parts):
             each = [candidates(table, part, deleted_too) for part in parts]

@@ -200,9 +200,7 @@ def _ordered(get: Getter, op: str, wanted: Any) -> Predicate:
 def _like(field: Field, get: Getter, pattern: str) -> Predicate:
     if field.type not in TEXTS:
         raise Refused("INVALID_FIELD", f"field '{field.name}' does not support the operator LIKE")
-    shape = re.compile(
-        "".join(map(_like_part, re.findall(r"\\.|[^\\]|\\\Z", pattern))), re.IGNORECASE | re.DOTALL
-    )
+    shape = re.compile("".join(map(_like_part, re.findall(r"\\.|[^\\]|\\\Z", pattern))), re.IGNORECASE | re.DOTALL)
 
     def check(record: Record) -> bool:
         value = get(record)

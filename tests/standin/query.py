@@ -116,9 +116,7 @@ def renderer(store: Store, sobject: SObject, paths: Iterable[str], version: str)
     return _record_writer(sobject.name, columns, version)
 
 
-def _record_writer(
-    name: str, columns: list[tuple[str, Callable[[Record], Any] | None, Any]], version: str
-) -> Render:
+def _record_writer(name: str, columns: list[tuple[str, Callable[[Record], Any] | None, Any]], version: str) -> Render:
     root = f"/services/data/{version}/sobjects/{name}/"
     plain = [(column, default) for column, make, default in columns if make is None]
     made = [(column, make) for column, make, _ in columns if make is not None]

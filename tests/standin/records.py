@@ -26,9 +26,7 @@ def insert(store: Store, table: Table, raw: Json, actor: Actor) -> str:
     values = _values(store, sobject, raw, creating=True)
     missing = [name for name in sobject.required if values.get(name) is None]
     if missing:
-        raise Refused(
-            "REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", missing
-        )
+        raise Refused("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", missing)
     _forbid_duplicates(table, values, None)
     record = _new_record(store, table, values, actor)
     store.put(table, record, actor)
@@ -108,9 +106,7 @@ def living(table: Table, record_id: str) -> Record:
     if record is None:
         full = ids.to_18(record_id)
         if full is None or not full.startswith(table.sobject.prefix):
-            raise Refused(
-                "MALFORMED_ID", f"{table.sobject.label} ID: id value of incorrect type: {record_id}", ["Id"]
-            )
+            raise Refused("MALFORMED_ID", f"{table.sobject.label} ID: id value of incorrect type: {record_id}", ["Id"])
         record = table.records.get(full)
     if record is None:
         raise Refused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", [], status=404)
@@ -174,9 +170,7 @@ def _values(store: Store, sobject: SObject, raw: Json, creating: bool) -> Json:
         if field is None:
             field = sobject.relationships.get(name.lower())
             if field is None or not isinstance(value, dict):
-                raise Unreadable(
-                    "INVALID_FIELD", f"No such column '{name}' on sobject of type {sobject.name}"
-                )
+                raise Unreadable("INVALID_FIELD", f"No such column '{name}' on sobject of type {sobject.name}")
             value = _parent_by_key(store, field, value)
         if not (field.createable if creating else field.updateable):
             raise _not_writeable(field)
@@ -220,9 +214,7 @@ def _parent_by_key(store: Store, field: Field, nested: Json) -> str:
         raise Refused("INVALID_FIELD", f"{name} is not an external id or idLookup field of {target}", [])
     found = matches(table, key, value)
     if not found:
-        message = (
-            f"Foreign key external ID: {str(value).lower()} not found for field {key.name} in entity {target}"
-        )
+        message = f"Foreign key external ID: {str(value).lower()} not found for field {key.name} in entity {target}"
         raise Refused("INVALID_FIELD", message, [])
     if len(found) > 1:
         raise Refused(
@@ -240,7 +232,5 @@ def _forbid_duplicates(table: Table, values: Json, own_id: str | None) -> None:
             continue
         others = [found for found in table.find(field.name, value) if found != own_id]
         if others:
-            message = (
-                f"duplicate value found: {field.name} duplicates value on record with id: {others[0][:15]}"
-            )
+            message = f"duplicate value found: {field.name} duplicates value on record with id: {others[0][:15]}"
             raise Refused("DUPLICATE_VALUE", message, [])

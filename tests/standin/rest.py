@@ -31,9 +31,7 @@ def dispatch(org: Org, request: Request) -> Reply:
     if match is None or not FIRST_VERSION <= int(match[1]) <= LAST_VERSION:
         raise not_found()
     request.version = segments[0]
-    request.method = (
-        request.query.get("_HttpMethod", request.method) if request.query_string else request.method
-    )
+    request.method = request.query.get("_HttpMethod", request.method) if request.query_string else request.method
     rest = segments[1:]
     match rest:
         case ["sobjects", *more]:
@@ -51,8 +49,7 @@ def dispatch(org: Org, request: Request) -> Reply:
             names = ("sobjects", "query", "queryAll", "composite", "limits")
             return Reply(
                 200,
-                {name: f"{root}/{name}" for name in names}
-                | {"identity": f"/id/{org.id}/{request.who().user_id}"},
+                {name: f"{root}/{name}" for name in names} | {"identity": f"/id/{org.id}/{request.who().user_id}"},
             )
     raise not_found()
 

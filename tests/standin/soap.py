@@ -23,18 +23,14 @@ _HEAD = (
     f'  <notifications xmlns="{OUTBOUND}">\n'
 )
 _TAIL = "  </notifications>\n </soapenv:Body>\n</soapenv:Envelope>\n"
-_FORBIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]"
-)  #: characters that XML 1.0 cannot hold
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")  #: characters that XML 1.0 cannot hold
 
 
 def message(header: dict[str, str | None], notifications: Iterable[str]) -> bytes:
     """One message; `header` in the order in which Salesforce sends it, None for a nil session."""
     parts = [_HEAD]
     for name, value in header.items():
-        parts.append(
-            f'   <{name} xsi:nil="true"/>\n' if value is None else f"   <{name}>{escape(value)}</{name}>\n"
-        )
+        parts.append(f'   <{name} xsi:nil="true"/>\n' if value is None else f"   <{name}>{escape(value)}</{name}>\n")
     return "".join([*parts, *notifications, _TAIL]).encode()
 
 

@@ -30,9 +30,7 @@ def answer(org: Org, request: Request, rest: list[str]) -> Reply:
         return _object(org, request, table)
     if len(rest) == 2 and rest[1] in ("describe", "updated", "deleted"):
         request.resource = f"sobjects/{{object}}/{rest[1]}"
-        return (
-            _describe(request, table) if rest[1] == "describe" else _replicated(org, request, table, rest[1])
-        )
+        return _describe(request, table) if rest[1] == "describe" else _replicated(org, request, table, rest[1])
     if len(rest) == 2:
         request.resource = "sobjects/{object}/{id}"
         return _record(org, request, table, rest[1])
@@ -49,9 +47,7 @@ def _object(org: Org, request: Request, table: Table) -> Reply:
         return _created(request, table, record_id, {})
     if request.method != "GET":
         raise wrong_method(request)
-    return Reply(
-        200, {"objectDescribe": describe.global_entry(table.sobject.raw, request.version), "recentItems": []}
-    )
+    return Reply(200, {"objectDescribe": describe.global_entry(table.sobject.raw, request.version), "recentItems": []})
 
 
 def _created(request: Request, table: Table, record_id: str, more: Json) -> Reply:
@@ -107,9 +103,7 @@ def _single(exc: Refused, record_id: str) -> Refused:
 
 def written(org: Org, request: Request, table: Table, record: Record, fields: str | None) -> Json:
     """A record with the given fields, comma separated, or with all of them."""
-    names = (
-        [name.strip() for name in fields.split(",") if name.strip()] if fields else list(table.sobject.fields)
-    )
+    names = [name.strip() for name in fields.split(",") if name.strip()] if fields else list(table.sobject.fields)
     return query.renderer(org.store, table.sobject, names, request.version)(record)
 
 
@@ -153,9 +147,7 @@ def _replicated(org: Org, request: Request, table: Table, which: str) -> Reply:
         return Reply(200, {"ids": [i for i in found if i not in table.deleted], "latestDateCovered": covered})
     gone = [{"id": i, "deletedDate": table.records[i]["SystemModstamp"]} for i in found if i in table.deleted]
     earliest = rest_time(org.clock.now() - WINDOW_DAYS[which] * DAY_SECONDS)
-    return Reply(
-        200, {"deletedRecords": gone, "earliestDateAvailable": earliest, "latestDateCovered": covered}
-    )
+    return Reply(200, {"deletedRecords": gone, "earliestDateAvailable": earliest, "latestDateCovered": covered})
 
 
 def _moment(request: Request, name: str) -> str:

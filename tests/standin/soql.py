@@ -104,9 +104,7 @@ PERIODS = frozenset(
 )
 COUNTED_PERIODS = frozenset(["LAST_N_DAYS", "NEXT_N_DAYS", "N_DAYS_AGO"])
 
-_UNSUPPORTED = frozenset(
-    ["GROUP", "HAVING", "FOR", "ALL", "WITH", "TYPEOF", "USING", "SCOPE", "ROLLUP", "CUBE"]
-)
+_UNSUPPORTED = frozenset(["GROUP", "HAVING", "FOR", "ALL", "WITH", "TYPEOF", "USING", "SCOPE", "ROLLUP", "CUBE"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,9 +257,7 @@ class _Parser:
             token = self._next("a string")
             if token.kind != "string":
                 raise malformed_query(f"LIKE needs a string, not {token.text}")
-            return Comparison(
-                field, "LIKE", Literal("string", unescape(token.text[1:-1], keep_wildcards=True))
-            )
+            return Comparison(field, "LIKE", Literal("string", unescape(token.text[1:-1], keep_wildcards=True)))
         op = self._next("an operator")
         if op.text not in ("=", "!=", "<>", "<", "<=", ">", ">="):
             self._place -= 1

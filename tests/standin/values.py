@@ -77,9 +77,7 @@ def _text(field: Json) -> Check:
             raise unreadable(kind, value)
         text = value.strip()
         if len(text) > length:
-            raise Refused(
-                "STRING_TOO_LONG", f"{label}: data value too large: {text} (max length={length})", [name]
-            )
+            raise Refused("STRING_TOO_LONG", f"{label}: data value too large: {text} (max length={length})", [name])
         return text or None
 
     return check

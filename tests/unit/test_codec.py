@@ -12,7 +12,13 @@ from tests.fakes.factories import a_change, an_edit_change, at
 
 def a_message(**bent):
     """A legal message as JSON, bent at its top."""
-    held = {"id": "001000000000001AAA", "op": "upsert", "stamp": "2026-01-31T12:00:00+00:00", "event": "e", "fields": {}}
+    held = {
+        "id": "001000000000001AAA",
+        "op": "upsert",
+        "stamp": "2026-01-31T12:00:00+00:00",
+        "event": "e",
+        "fields": {},
+    }
     return {"v": 1, "source": "salesforce", "sobject": "Account", "changes": [held]} | bent
 
 

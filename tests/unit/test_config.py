@@ -27,7 +27,9 @@ def refusal(wish, env):
 
 def test_database_url():
     """Everything in one address, percent-encoding undone."""
-    got = config.database({"DATABASE_URL": "postgresql://us%40er:p%2F%3A%40@db.example.com:6543/my%20db?sslmode=require"})
+    got = config.database(
+        {"DATABASE_URL": "postgresql://us%40er:p%2F%3A%40@db.example.com:6543/my%20db?sslmode=require"}
+    )
 
     assert config.Target("db.example.com", 6543, "my db", "us@er", "p/:@") == got.target == got.direct
 
@@ -39,7 +41,11 @@ def test_database_url_defaults(scheme):
 
 
 def test_database_direct_url_stands_beside():
-    env = {"DATABASE_URL": "postgresql://u@pool/d", "DATABASE_DIRECT_URL": "postgresql://u@direct/d", "DATABASE_CA": "c"}
+    env = {
+        "DATABASE_URL": "postgresql://u@pool/d",
+        "DATABASE_DIRECT_URL": "postgresql://u@direct/d",
+        "DATABASE_CA": "c",
+    }
 
     got = config.database(env)
 
@@ -162,7 +168,14 @@ def test_salesforce_refuses_half_a_login(login):
     """Every way to log in is named with all that it needs."""
     message = refusal(config.salesforce, LOGIN | login)
 
-    for name in ("SF_CLIENT_ID", "SF_CLIENT_SECRET", "SF_PRIVATE_KEY", "SF_USERNAME", "SF_PASSWORD", "SF_SECURITY_TOKEN"):
+    for name in (
+        "SF_CLIENT_ID",
+        "SF_CLIENT_SECRET",
+        "SF_PRIVATE_KEY",
+        "SF_USERNAME",
+        "SF_PASSWORD",
+        "SF_SECURITY_TOKEN",
+    ):
         assert name in message
 
 
@@ -229,7 +242,9 @@ def test_topics_need_a_project(env):
     assert "GOOGLE_CLOUD_PROJECT is not set" in refusal(config.topics, env)
 
 
-@pytest.mark.parametrize(("env", "seconds"), [({}, 720.0), ({"CALL_SECONDS": " 60 "}, 60.0), ({"CALL_SECONDS": ""}, 720.0)])
+@pytest.mark.parametrize(
+    ("env", "seconds"), [({}, 720.0), ({"CALL_SECONDS": " 60 "}, 60.0), ({"CALL_SECONDS": ""}, 720.0)]
+)
 def test_call_seconds(env, seconds):
     assert seconds == config.call_seconds(env)
 

@@ -80,7 +80,9 @@ def test_successive_edits_are_judged_by_the_first_base_and_the_last_value():
 
     assert {"name"} == untouched.keep
     assert {1: {"name"}, 2: {"name"}} == there.retract
-    assert [("Old", "Ours", "Half", "postgres")] == [(c.old, c.postgres, c.salesforce, c.winner) for c in half.conflicts]
+    assert [("Old", "Ours", "Half", "postgres")] == [
+        (c.old, c.postgres, c.salesforce, c.winner) for c in half.conflicts
+    ]
 
 
 def test_edits_of_different_columns_are_judged_apart():

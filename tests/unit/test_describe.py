@@ -106,7 +106,9 @@ def test_what_cannot_be_written_is_read_only(bent):
 
 def test_some_fields_only():
     """Those that were named, in the object's order; the external id needs no naming."""
-    got = to_mapping(a_describe(a_field(name="A__c"), a_field(name="B__c"), a_field(name="C__c")), only=["C__c", "A__c"])
+    got = to_mapping(
+        a_describe(a_field(name="A__c"), a_field(name="B__c"), a_field(name="C__c")), only=["C__c", "A__c"]
+    )
 
     assert ["A__c", "C__c"] == [f.name for f in got.mapping.fields]
     assert {} == got.left_out
@@ -168,7 +170,9 @@ def test_a_bad_external_id_is_still_a_field():
     assert ["External_Id__c"] == [f.name for f in got.mapping.fields]
 
 
-@pytest.mark.xfail(strict=True, reason="length and type are not looked at: minted keys of 36 characters would never fit")
+@pytest.mark.xfail(
+    strict=True, reason="length and type are not looked at: minted keys of 36 characters would never fit"
+)
 @pytest.mark.parametrize("bent", [{"length": 20}, {"type": "double", "length": 0}])
 def test_an_external_id_must_hold_a_minted_key(bent):
     """A row born in Postgres has a uuid for its key; the field must be a text of 36 characters or more."""

@@ -35,7 +35,10 @@ def test_an_insert_with_updates_is_one_insert():
 @pytest.mark.parametrize("attempts", [0, 1])
 def test_a_column_emptied_after_its_insert_is_sent_as_empty(attempts):
     """An earlier attempt may have created the record with the old value: only an explicit null takes it away."""
-    entries = [an_entry(1, "INSERT", new={"name": "a", "city": "x"}, attempts=attempts), an_entry(2, new={"city": None})]
+    entries = [
+        an_entry(1, "INSERT", new={"name": "a", "city": "x"}, attempts=attempts),
+        an_entry(2, new={"city": None}),
+    ]
 
     assert {"name": "a", "city": None} == merge(entries).values
 
@@ -166,6 +169,7 @@ def test_run_gives_back_what_it_could_not_publish():
 
 def test_run_gives_back_when_a_person_must_act():
     """A topic that is missing is no reason to sit on the claims until their lease is over."""
+
     class Missing(FakeTopic):
         def publish(self, changes, *, trace=""):
             raise Misconfigured("topic_refused")

@@ -4,7 +4,15 @@ import pytest
 
 from common.change import MODSTAMP
 from common.mapping import (
-    MAX_IDENTIFIER, RESERVED, SYSTEM_COLUMNS, Direction, Field, Kind, columns_for, heroku, snake,
+    MAX_IDENTIFIER,
+    RESERVED,
+    SYSTEM_COLUMNS,
+    Direction,
+    Field,
+    Kind,
+    columns_for,
+    heroku,
+    snake,
 )  # fmt: skip
 from tests.fakes.factories import ACTION, WHOLE, a_change, a_mapping
 
@@ -67,7 +75,10 @@ def test_reserved_words_are_those_of_postgres(database):
 def test_every_name_can_be_a_column(database):
     """A table can be made with each reserved word and each of the server's own columns as a field's name."""
     with database.transaction() as tx:
-        own = [row[0] for row in tx.run("SELECT attname FROM pg_attribute WHERE attrelid = 'pg_class'::regclass AND attnum < 0")]
+        own = [
+            row[0]
+            for row in tx.run("SELECT attname FROM pg_attribute WHERE attrelid = 'pg_class'::regclass AND attnum < 0")
+        ]
         names = [f"{word.title().replace('_', '')}__c" for word in own] + [f"{word}__c" for word in (*own, *RESERVED)]
         columns = columns_for(list(dict.fromkeys(names)))
 

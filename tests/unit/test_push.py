@@ -119,7 +119,9 @@ def test_one_that_may_heal_brings_the_message_again():
     assert (("", push.NACK), []) == (got, buried)
 
 
-@pytest.mark.parametrize("exc", [Transient("database_busy", "secret words"), Misconfigured("schema_outdated", "secret words")])
+@pytest.mark.parametrize(
+    "exc", [Transient("database_busy", "secret words"), Misconfigured("schema_outdated", "secret words")]
+)
 def test_what_waiting_or_a_person_heals_is_not_acknowledged(exc, capsys):
     """Nothing is buried; the log says why."""
     got, buried = answer(raising(exc))

@@ -160,7 +160,7 @@ WANTED = {  # values of the right kind for every parameter that any query has
     "now": datetime(2026, 1, 31, tzinfo=UTC), "lease_until": datetime(2026, 1, 31, tzinfo=UTC),
     "tables": ["salesforce.account"], "sfids": ["001000000000001AAA"], "external_ids": ["a"], "record_ids": ["a"],
     "claims": ["0b6b8c3e-5e0b-4a8e-9d65-2d1f6f9a7d11"], "fields": "[]", "records": "[]", "batches": "[]",
-    "results": "[]", "sent": "[]", "errors": "[]", "pairs": "[]", "retractions": "[]", "conflicts": "[]",
+    "results": "[]", "sent": "[]", "errors": "[]", "pairs": "[]", "retractions": "[]", "conflicts": "[]", "columns": ["name"],
     "letters": "[]", "direction": "BIDIRECTIONAL", "policy": "last_writer_wins", "state": "kept",
     "table": "salesforce.account",
 }  # fmt: skip

@@ -5,11 +5,11 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from common.change import Op
 from common.ports import Send
 from common.salesforce import errors
 from common.salesforce.org import _answer
 from tests.fakes.factories import ACCOUNT
-from common.change import Op
 
 #: Codes of whole requests; the StatusCode enumeration lists those of records only.
 OF_REQUESTS = {
@@ -36,7 +36,9 @@ def test_every_rule_says_what_to_do(code):
     assert sent.hint.endswith(".")
 
 
-@pytest.mark.parametrize("code", ["UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "INVALID_SESSION_ID", "INVALID_CROSS_REFERENCE_KEY"])
+@pytest.mark.parametrize(
+    "code", ["UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "INVALID_SESSION_ID", "INVALID_CROSS_REFERENCE_KEY"]
+)
 def test_what_passes_by_itself_is_tried_again(code):
     assert errors.refused(code, "").retry
 
@@ -61,7 +63,9 @@ def test_a_used_up_limit_waits_an_hour():
 
 def test_a_lock_inside_a_trigger_is_a_lock():
     """Apex wraps the code in its own."""
-    message = "AccountTrigger: execution of AfterUpdate caused by: System.DmlException: UNABLE_TO_LOCK_ROW, unable to obtain"
+    message = (
+        "AccountTrigger: execution of AfterUpdate caused by: System.DmlException: UNABLE_TO_LOCK_ROW, unable to obtain"
+    )
 
     sent = errors.refused("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message)
 
@@ -106,7 +110,9 @@ def test_deleting_what_is_gone_succeeds(code):
     assert code.lower() == _answer(Send(Op.UPSERT, ACCOUNT, "a-1"), result).reason
 
 
-@pytest.mark.parametrize("result", [{}, {"success": False}, {"success": False, "errors": []}, {"success": False, "errors": [{}]}])
+@pytest.mark.parametrize(
+    "result", [{}, {"success": False}, {"success": False, "errors": []}, {"success": False, "errors": [{}]}]
+)
 def test_an_answer_without_an_error_is_tried_again(result):
     """It neither worked nor said why."""
     assert _answer(Send(Op.UPSERT, ACCOUNT, "a-1"), result).retry

@@ -192,9 +192,7 @@ def test_an_index_never_changes_the_answer(store):
 
 def test_parents_are_reached_by_relationship(store):
     """A parent's field selects, filters and sorts; a missing parent is null."""
-    found = run(
-        store, "SELECT LastName, Account.Name FROM Contact ORDER BY Account.Name NULLS LAST", False, "v67.0"
-    )
+    found = run(store, "SELECT LastName, Account.Name FROM Contact ORDER BY Account.Name NULLS LAST", False, "v67.0")
 
     parents = [found.render(record)["Account"] for record in found.records]
     assert ["Alpha", None] == [parent and parent["Name"] for parent in parents]
