@@ -12,6 +12,7 @@ from common.errors import Terminal, Transient
 VERSION = 1
 MAX_BYTES = 1_000_000  #: Pub/Sub takes 10 MB; a tenth keeps one push short
 
+_OPS = {op.value: op for op in Op}
 _VALUES = {str, bool, type(None)}
 _HINT = "It was not written by Isthmus, or was damaged on its way. Discard it, or replay it after an upgrade."
 
@@ -89,7 +90,7 @@ def _from_json(source: Side, sobject: str, held: dict[str, Any]) -> Change:
         source=source,
         sobject=sobject,
         record_id=_text(held["id"]),
-        op=Op(held["op"]),
+        op=_OPS[held["op"]],
         stamp=_moment(held["stamp"]),
         event_id=_text(held["event"]),
         fields=_fields(held["fields"]),
@@ -106,8 +107,9 @@ def _is(value: Any, kind: type) -> Any:
 
 
 def _text(value: Any) -> str:
-    text: str = _is(value, str)
-    return text
+    if not isinstance(value, str):
+        raise TypeError(f"str expected, not {type(value).__name__}")
+    return value
 
 
 def _fields(held: Any) -> dict[str, Value]:

@@ -30,15 +30,12 @@ def table_exists(transaction: Transaction, table: str) -> bool:
 def _names(mapping: Mapping) -> dict[str, str]:
     schema = mapping.table.partition(".")[0]
     columns = [identifier(f.column) for f in mapping.fields]
-    watched = [identifier(mapping.key_column), *columns]
     return {
         "schema": identifier(schema),
         "table": identifier(mapping.table),
         "table_text": literal(mapping.table),
         "key": identifier(mapping.key_column),
         "columns": "".join(f",\n    {c} {COLUMN_TYPE[f.kind]}" for c, f in zip(columns, mapping.fields, strict=True)),
-        "old_columns": ", ".join(f"OLD.{c}" for c in watched),
-        "new_columns": ", ".join(f"NEW.{c}" for c in watched),
         "arguments": ", ".join(literal(n) for n in (mapping.key_column, *(f.column for f in mapping.fields))),
     }
 

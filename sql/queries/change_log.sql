@@ -30,7 +30,7 @@ SELECT c.table_name, c.record_id
 
 -- follow --
 -- Every open row of these records, in their order. Failed ones too: a later edit takes them up.
-SELECT c.id, c.table_name, c.record_id, c.change_type, c.old_data, c.new_data, c.created_at, c.state::text, c.attempts
+SELECT c.id, c.table_name, c.record_id, c.change_type::text, c.old_data, c.new_data, c.created_at, c.state::text, c.attempts
   FROM isthmus.change_log AS c
   JOIN json_to_recordset(:records) AS r (table_name text, record_id text)
  USING (table_name, record_id)

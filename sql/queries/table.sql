@@ -115,7 +115,7 @@ UPDATE {table} AS t
 
 -- unsettled --
 -- The edits of these records that Salesforce has not got yet, in their order.
-SELECT c.id, c.record_id, c.change_type, c.state::text, c.old_data, c.new_data, c.created_at
+SELECT c.id, c.record_id, c.change_type::text, c.state::text, c.old_data, c.new_data, c.created_at
   FROM isthmus.change_log AS c
  WHERE c.table_name = :table
    AND c.record_id = ANY (:record_ids)
@@ -196,7 +196,7 @@ WITH orphans AS (
     RETURNING t.*
 )
 INSERT INTO isthmus.change_log (table_name, record_id, change_type, new_data)
-SELECT :table, o.{key}, 'INSERT', coalesce(jsonb_object_agg(n.name, n.value), '{}')
+SELECT :table, o.{key}, 'INSERT'::isthmus.change_type, coalesce(jsonb_object_agg(n.name, n.value), '{}')
   FROM orphans AS o
  CROSS JOIN LATERAL jsonb_each(to_jsonb(o)) AS n (name, value)
  WHERE n.name = ANY (:columns)
