@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from common import log
 from common.errors import Misconfigured
 from common.ids import is_id
 
@@ -224,6 +225,7 @@ def number(env: Environment, name: str, default: int) -> int:
 
 def read(door: str, env: Environment, wish: Callable[[Environment], T]) -> T:
     """Read a door's settings; where one is missing or wrong, stop the process with one sentence that names it."""
+    log.for_project(env.get(PROJECT, ""))
     try:
         return wish(env)
     except Misconfigured as exc:

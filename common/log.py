@@ -1,6 +1,7 @@
 """One JSON line per change at the end of its journey, in the keys that Google Cloud Logging knows. No field values."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable
 from datetime import datetime
@@ -8,7 +9,16 @@ from datetime import datetime
 from common.change import Ending, Outcome
 from common.errors import IsthmusError
 
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-")  #: W3C Trace Context
+_project = "-"
+
 _SEVERITY = {Ending.FAILED: "ERROR", Ending.WAITS: "WARNING", Ending.LATER: "DEBUG"}
+
+
+def for_project(project: str) -> None:
+    """Name the Google Cloud project, so that lines link to their traces. Once, when a door starts."""
+    global _project
+    _project = project or "-"
 
 
 def endings(door: str, outcomes: Iterable[Outcome], *, now: datetime, trace: str = "", attempt: int = 1) -> None:
@@ -16,7 +26,7 @@ def endings(door: str, outcomes: Iterable[Outcome], *, now: datetime, trace: str
 
     Args:
         now: When they ended, for the lag.
-        trace: `projects/P/traces/ID`, where the request told.
+        trace: A traceparent, where the request told.
         attempt: Which delivery this was.
     """
     lines: list[dict[str, object]] = []
@@ -35,7 +45,7 @@ def endings(door: str, outcomes: Iterable[Outcome], *, now: datetime, trace: str
                 "reason": outcome.reason,
                 "lag_ms": round((now - change.stamp).total_seconds() * 1000),
                 "attempt": attempt,
-                **({"logging.googleapis.com/trace": trace} if trace else {}),
+                **_traced(trace),
             }
         )
     _write(lines)
@@ -50,7 +60,7 @@ def run(door: str, event: str, *, trace: str = "", **numbers: float | str) -> No
         "door": door,
         **numbers,
     }
-    _write([line | ({"logging.googleapis.com/trace": trace} if trace else {})])
+    _write([line | _traced(trace)])
 
 
 def trouble(door: str, exc: IsthmusError, *, trace: str = "") -> None:
@@ -63,7 +73,13 @@ def trouble(door: str, exc: IsthmusError, *, trace: str = "") -> None:
         "reason": exc.reason,
         "hint": exc.hint,
     }
-    _write([line | ({"logging.googleapis.com/trace": trace} if trace else {})])
+    _write([line | _traced(trace)])
+
+
+def _traced(traceparent: str) -> dict[str, object]:
+    """The key under which Cloud Logging links a line to its trace."""
+    found = _TRACEPARENT.match(traceparent)
+    return {"logging.googleapis.com/trace": f"projects/{_project}/traces/{found[1]}"} if found else {}
 
 
 def _write(lines: list[dict[str, object]]) -> None:

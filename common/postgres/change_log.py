@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -54,11 +54,10 @@ class ChangeLog:
             return Claimed(0)
         now = self._now()
         with self._database.transaction() as tx:
-            heads = tx.run(_Q["claim"], limit=limit, now=now, tables=list(tables))
+            heads = tx.objects(_Q["claim"], limit=limit, now=now, tables=list(tables))
             if not heads:
                 return Claimed(0)
-            records = as_json({"table_name": table, "record_id": key} for table, key in heads)
-            rows = tx.dicts(_Q["follow"], records=records)
+            rows = tx.objects(_Q["follow"], records=as_json(heads))
             return self._mark(tx, tables, rows, merge)
 
     def _mark(
@@ -123,7 +122,7 @@ class ChangeLog:
         lease_until = self._now() + timedelta(seconds=self._call_seconds)
         with self._database.transaction() as tx:
             claims = [c for c in by_claim if _is_uuid(c)]
-            taken = tx.dicts(_Q["take"], claims=claims, lease_until=lease_until) if claims else []
+            taken: list[dict[str, Any]] = tx.run(_Q["take"], claims=claims, lease_until=lease_until)[0][0] if claims else []
             self._refresh_old(taken)
             owed: list[Owed] = []
             for table, rows in groupby(taken, key=lambda row: row["table_name"]):
@@ -142,7 +141,7 @@ class ChangeLog:
     ) -> list[Owed]:
         keys = [row["record_id"] for row in taken]
         statement = _named(mapping, "rows")
-        standing = {row["record_id"]: row for row in tx.dicts(statement, record_ids=keys)}
+        standing = {row["record_id"]: row for row in tx.objects(statement, record_ids=keys)}
         buried = dict(tx.run(_Q["buried"], table=mapping.table, record_ids=keys))
         owed = []
         for row in taken:
@@ -166,7 +165,7 @@ class ChangeLog:
             tx.run(load("table")["origin"], table=mapping.table)
             tx.run(_named(mapping, "lock"), record_ids=[s.owed.change.record_id for s in settled])
             results = as_json(_result(s) for s in settled)
-            done = {row[0] for row in tx.run(_Q["settle"], results=results, mapping_id=mapping.id, now=now)}
+            done = set(tx.run(_Q["settle"], results=results, mapping_id=mapping.id, now=now)[0][0])
             ours = [s for s in settled if s.owed.change.event_id in done]
             self._write_back(tx, mapping, ours)
             sent = [s.owed.change.record_id for s in ours if s.outcome.ending is Ending.SENT]
@@ -200,9 +199,8 @@ def _is_uuid(text: str) -> bool:
 
 
 def _entry(row: dict[str, Any]) -> Entry:
-    return Entry(
-        row["id"], row["change_type"], row["old_data"] or {}, row["new_data"] or {}, row["created_at"], row["attempts"]
-    )
+    made_at = datetime.fromisoformat(row["created_at"])
+    return Entry(row["id"], row["change_type"], row["old_data"] or {}, row["new_data"] or {}, made_at, row["attempts"])
 
 
 def _by_record(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:

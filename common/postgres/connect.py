@@ -77,6 +77,14 @@ class Transaction:
         """Run a statement whose parameters are in it already; its rows."""
         return run(self._connection, statement)
 
+    def objects(self, query: str, **parameters: Parameter) -> list[dict[str, Any]]:
+        """Run a SELECT whose rows may be many: they come as one JSON text, which Python reads ten times as fast.
+
+        Times come as ISO text, numbers with a fraction as text.
+        """
+        found: list[dict[str, Any]] = self.run(f"SELECT coalesce(json_agg(x), '[]') FROM (\n{query}\n) AS x", **parameters)[0][0]
+        return found
+
     def dicts(self, statement: str, **parameters: Parameter) -> list[dict[str, Any]]:
         """Run one statement; its rows by column name."""
         context = execute(self._connection, bind(statement, **parameters))

@@ -6,7 +6,8 @@ from typing import Any
 
 from common import conflict
 from common.change import Change, Ending, Op, Outcome
-from common.mapping import Mapping
+from common.errors import Terminal
+from common.mapping import Kind, Mapping
 from common.ports import Verdict
 from common.postgres.connect import Transaction
 from common.postgres.queries import as_json
@@ -31,6 +32,8 @@ class Session:
     def settle(self, changes: Sequence[Numbered], read: bool, apply: ApplyStatement) -> list[tuple[int, Verdict]]:
         """Bring each change in; a verdict for each."""
         self._tx.run(self._sql["origin"], table=self._mapping.table)
+        if self._tx.run(self._sql["configuration"]) != [[self._mapping.configuration]]:
+            raise ConfigurationChanged
         if read:
             self._lift([c for _, c in changes if c.op is Op.UPSERT])
         self._lock([c for _, c in changes], read)
@@ -59,7 +62,10 @@ class Session:
 
     def _adopt(self, found: list[tuple[dict[str, Any], Change]]) -> None:
         """Rows that carry a record's external id become that record's rows."""
-        pairs = [(row, c) for row, c in found if row["sfid"] != c.record_id and c.record_id not in self._rows]
+        sfids = [c.record_id for _, c in found]
+        dead = {r[0] for r in self._tx.run(self._sql["buried"], table=self._mapping.table, sfids=sfids)} if sfids else ()
+        known = self._rows.keys() | dead
+        pairs = [(row, c) for row, c in found if row["sfid"] != c.record_id and c.record_id not in known]
         if not pairs:
             return
         replaced = [{"record_id": None, "sfid": row["sfid"]} for row, _ in pairs if row["sfid"]]
@@ -104,7 +110,7 @@ class Session:
         if not edits or row is None or not _newer(change, row):
             return merged_record
         arriving = {f.column: change.fields[f.name] for f in self._mapping.fields}
-        merged = conflict.merge(self._mapping, arriving, change.stamp, edits, canonical)
+        merged = conflict.merge(self._mapping, arriving, change.stamp, edits, _comparable)
         for position, f in enumerate(self._mapping.fields):
             if f.column in merged.keep:
                 merged_record[f"c{position}"] = row["row"][f.column]
@@ -197,6 +203,14 @@ class Session:
             }
             for c in edited
         )  # fmt: skip
+
+
+def _comparable(kind: Kind, value: object) -> object:
+    """A value that only one side can hold (infinity) equals nothing of the other's."""
+    try:
+        return canonical(kind, value)
+    except Terminal:
+        return str(value)
 
 
 def _newer(change: Change, row: dict[str, Any]) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from common import clock
 from common.change import Change, Ending, Op, Outcome
-from common.errors import Terminal
+from common.errors import Terminal, Transient
 from common.mapping import Mapping
 from common.ports import Verdict
 from common.postgres import merge
@@ -58,10 +58,13 @@ class PostgresTable:
         """Write some; where one of them is refused, cut in halves until the culprit stands alone."""
         try:
             self._write(mapping, changes, chosen, verdicts, read)
-        except Terminal as exc:
+        except (Terminal, Transient) as exc:
+            alone = isinstance(exc, Terminal) or exc.reason == "parent_missing"  # its neighbours need not wait with it
+            if not alone:
+                raise
             if len(chosen) == 1:
-                change = changes[chosen[0]]
-                verdicts[chosen[0]] = Verdict(Outcome(change, Ending.FAILED, exc.reason, exc.hint, exc.detail))
+                ending = Ending.FAILED if isinstance(exc, Terminal) else Ending.LATER
+                verdicts[chosen[0]] = Verdict(Outcome(changes[chosen[0]], ending, exc.reason, exc.hint, exc.detail))
                 return
             middle = len(chosen) // 2
             self._slice(mapping, changes, chosen[:middle], verdicts, read)

@@ -1,13 +1,16 @@
 """Publishing, confirmed before it returns."""
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations
 
-from google.api_core import exceptions
-from google.pubsub_v1 import PublisherClient, PubsubMessage
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from common import codec
 from common.change import Change
 from common.errors import Misconfigured, Transient
+
+if TYPE_CHECKING:  # late where it is used: half of a door's start, and most doors seldom publish
+    from google.pubsub_v1 import PublisherClient, PubsubMessage
 
 PUBLISH_SECONDS = 20.0
 MAX_REQUEST = 8_000_000  #: bytes in one request; Pub/Sub takes 10 MB
@@ -35,6 +38,8 @@ class PubsubTopic:
 
     def publish_raw(self, payloads: Sequence[bytes], attributes: Mapping[str, str]) -> None:
         """Publish bytes as they are. Raises as `publish` does."""
+        from google.pubsub_v1 import PubsubMessage
+
         request: list[PubsubMessage] = []
         size = 0
         for payload in payloads:
@@ -47,6 +52,9 @@ class PubsubTopic:
             self._send(request)
 
     def _send(self, messages: list[PubsubMessage]) -> None:
+        from google.api_core import exceptions
+        from google.pubsub_v1 import PublisherClient
+
         if self._client is None:
             self._client = PublisherClient()
         try:

@@ -26,6 +26,7 @@ _UNMAPPABLE = {
     "complexvalue": "compound: no plain value",
     "json": "no plain value",
 }
+KEY_LENGTH = 36  #: a uuid, which a row born in Postgres takes for its key
 _OURS = {ID, MODSTAMP, "IsDeleted"}
 
 
@@ -124,6 +125,8 @@ def _check_external_id(sobject: str, field: dict[str, Any] | None, name: str, di
         trouble = f"{sobject}.{name} is not unique"
     elif not field.get("createable"):
         trouble = f"{sobject}.{name} cannot be written by the integration user"
+    elif field["type"] != "string" or int(field.get("length") or 0) < KEY_LENGTH:
+        trouble = f"{sobject}.{name} holds no text of {KEY_LENGTH} characters, which a new row's key has"
     else:
         return ""
     if direction is Direction.SF_TO_PG:

@@ -41,7 +41,6 @@ def _refused(reason: str, detail: str = "", hint: str = "") -> Terminal:
 def fault(exc: Exception, *, ours: bool) -> str:
     """A SOAP fault; Salesforce shows its words beside the message in Setup."""
     code = "Server" if ours else "Client"
-    words = _ILLEGAL.sub("?", str(exc))
     words = escape(_ILLEGAL.sub("?", str(exc)))
     return (
         '<?xml version="1.0" encoding="UTF-8"?>'

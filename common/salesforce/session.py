@@ -1,19 +1,22 @@
 """Logging in to an org, and calling its REST API: one login, one HTTP connection per thread, every call timed."""
 
+from __future__ import annotations
+
 import json
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import requests
-from simple_salesforce.api import Salesforce
-from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 
 from common import ids
 from common.config import Salesforce as Settings
 from common.errors import Misconfigured, Transient, Unknown
+
+if TYPE_CHECKING:  # late where it logs in: 70 ms of a door's start, and most pushes need no call
+    from simple_salesforce.api import Salesforce
 
 CLIENT = "isthmus"  #: names our calls in the org's logs, and our writes in change events (changeOrigin)
 CONNECT_SECONDS = 10.0
@@ -146,6 +149,9 @@ class Session:
             return self._client or expired
 
     def _log_in(self) -> Salesforce:
+        from simple_salesforce.api import Salesforce
+        from simple_salesforce.exceptions import SalesforceAuthenticationFailed
+
         s = self._settings
         _refuse_plain_http(s.login_url)
         if s.client_id and (s.client_secret or s.private_key):
@@ -163,6 +169,8 @@ class Session:
         return client
 
     def _log_in_oauth(self) -> Salesforce:
+        from simple_salesforce.api import Salesforce
+
         s = self._settings
         try:
             answer = self._http().post(

@@ -32,7 +32,7 @@ SELECT c.table_name, c.record_id
 -- Every open row of these records, in their order. Failed ones too: a later edit takes them up.
 SELECT c.id, c.table_name, c.record_id, c.change_type::text, c.old_data, c.new_data, c.created_at, c.state::text, c.attempts
   FROM isthmus.change_log AS c
-  JOIN json_to_recordset(:records) AS r (table_name text, record_id text)
+  JOIN json_to_recordset(:records ::json) AS r (table_name text, record_id text)
  USING (table_name, record_id)
  WHERE c.state IN ('new', 'claimed', 'sending', 'retry', 'failed')
  ORDER BY c.id
@@ -41,7 +41,7 @@ SELECT c.id, c.table_name, c.record_id, c.change_type::text, c.old_data, c.new_d
 -- Give each batch its claim; the lease is short, for nothing has been sent yet.
 UPDATE isthmus.change_log AS c
    SET state = 'claimed', claim = r.claim, lease_until = :lease_until, next_attempt_at = NULL
-  FROM json_to_recordset(:batches) AS r (claim uuid, id bigint)
+  FROM json_to_recordset(:batches ::json) AS r (claim uuid, id bigint)
  WHERE c.id = r.id
 
 -- void --
@@ -61,15 +61,18 @@ WITH taken AS (
        AND c.state IN ('claimed', 'sending')
     RETURNING c.claim, c.table_name, c.record_id, c.attempts, c.old_data ->> 'sfid' AS old_sfid
 )
-SELECT t.claim::text, t.table_name, t.record_id, max(t.attempts) AS attempts, max(t.old_sfid) AS old_sfid,
-       (SELECT configuration_version FROM isthmus.identity) AS configuration_version
-  FROM taken AS t
- GROUP BY t.claim, t.table_name, t.record_id
- ORDER BY t.table_name, t.record_id
+SELECT coalesce(json_agg(x), '[]')
+  FROM (
+      SELECT t.claim, t.table_name, t.record_id, max(t.attempts) AS attempts, max(t.old_sfid) AS old_sfid,
+             (SELECT configuration_version FROM isthmus.identity) AS configuration_version
+        FROM taken AS t
+       GROUP BY t.claim, t.table_name, t.record_id
+       ORDER BY t.table_name, t.record_id
+  ) AS x
 
 -- rows --
 -- The rows of these records as they stand.
-SELECT t.{key} AS record_id, t.sfid, CASE WHEN t.sfid IS NULL THEN to_jsonb(t) END AS row
+SELECT t.{key} AS record_id, t.sfid, CASE WHEN t.sfid IS NULL THEN to_jsonb(t.*) END AS row
   FROM {table} AS t
  WHERE t.{key} = ANY (:record_ids)
 
@@ -98,7 +101,7 @@ HAVING count(*) < 0
 -- Write down how Salesforce took each batch. Who lost the claim in the meantime changes nothing.
 WITH results AS MATERIALIZED (
     SELECT *
-      FROM json_to_recordset(:results) AS r (claim uuid, state text, error text, next_attempt_at timestamptz)
+      FROM json_to_recordset(:results ::json) AS r (claim uuid, state text, error text, next_attempt_at timestamptz)
 ), settled AS (
     UPDATE isthmus.change_log AS c
        SET state = r.state::isthmus.change_state,
@@ -119,7 +122,7 @@ WITH results AS MATERIALIZED (
      WHERE s.state IN ('done', 'failed')
      GROUP BY s.state = 'done', (CASE WHEN s.state = 'done' THEN 'SUCCESS' ELSE 'FAILURE' END)
 )
-SELECT DISTINCT s.claim::text
+SELECT coalesce(json_agg(DISTINCT s.claim::text), '[]')
   FROM settled AS s
 
 -- wake --
@@ -139,7 +142,7 @@ SELECT pg_notify('isthmus_change_log', '')
 UPDATE {table} AS t
    SET sfid = coalesce(t.sfid, r.sfid),
        isthmus_written_at = :now
-  FROM json_to_recordset(:sent) AS r (record_id text, sfid text)
+  FROM json_to_recordset(:sent ::json) AS r (record_id text, sfid text)
  WHERE t.{key} = r.record_id
    AND NOT EXISTS (
            SELECT
@@ -155,7 +158,7 @@ UPDATE {table} AS t
 -- still to be sent, needs it. A tombstone without one is of a row that Salesforce never heard of.
 UPDATE isthmus.tombstone AS b
    SET sfid = r.sfid
-  FROM json_to_recordset(:sent) AS r (record_id text, sfid text)
+  FROM json_to_recordset(:sent ::json) AS r (record_id text, sfid text)
  WHERE b.id = (
            SELECT max(n.id)
              FROM isthmus.tombstone AS n
@@ -197,7 +200,7 @@ SELECT count(DISTINCT (c.table_name, c.record_id)), min(c.created_at)
 -- Claimed edits with values that Salesforce cannot hold: they fail without a call.
 UPDATE isthmus.change_log AS c
    SET state = 'failed', last_error = r.error, lease_until = NULL, attempts = c.attempts + 1
-  FROM json_to_recordset(:errors) AS r (claim uuid, error text)
+  FROM json_to_recordset(:errors ::json) AS r (claim uuid, error text)
  WHERE c.claim = r.claim
    AND c.state = 'claimed'
 

@@ -4,7 +4,7 @@ INSERT INTO isthmus.dead_letter AS d
        (topic, event_id, sobject, record_id, reason, hint, detail, attempts, payload)
 SELECT DISTINCT ON (l.event_id)
        :topic, l.event_id, l.sobject, l.record_id, l.reason, l.hint, l.detail, coalesce(l.attempts, 1), l.payload
-  FROM json_to_recordset(:letters) AS l (
+  FROM json_to_recordset(:letters ::json) AS l (
            event_id text, sobject text, record_id text, reason text, hint text, detail text, attempts integer, payload jsonb
        )
     ON CONFLICT (topic, event_id) DO UPDATE

@@ -24,7 +24,7 @@ HAVING count(*) < 0
 -- has edits that Salesforce has not got yet (`unsettled`) or was born here (`adopt`).
 WITH incoming AS MATERIALIZED (
     SELECT r.*
-      FROM json_to_recordset(:records) AS r (
+      FROM json_to_recordset(:records ::json) AS r (
                n integer, sfid text, external_id text, stamp timestamptz, read_at timestamptz, settled boolean
                {record_columns}
            )
@@ -97,7 +97,7 @@ SELECT j.n, CASE WHEN j.verdict = 'write' AND w.sfid IS NULL THEN 'stale' ELSE j
 
 -- lock_rows --
 -- Lock the rows of these records, found by Salesforce id or by key, and show them as they are.
-SELECT t.{key} AS record_id, t.sfid, t.system_modstamp, t.isthmus_read_at, t.isthmus_written_at, to_jsonb(t) AS row
+SELECT t.{key} AS record_id, t.sfid, t.system_modstamp, t.isthmus_read_at, t.isthmus_written_at, to_jsonb(t.*) AS row
   FROM {table} AS t
  WHERE t.sfid = ANY (:sfids)
     OR t.{key} = ANY (:external_ids)
@@ -110,17 +110,19 @@ UPDATE {table} AS t
    SET sfid = r.sfid,
        system_modstamp = NULL,
        isthmus_read_at = NULL
-  FROM json_to_recordset(:pairs) AS r (record_id text, sfid text)
+  FROM json_to_recordset(:pairs ::json) AS r (record_id text, sfid text)
  WHERE t.{key} = r.record_id
 
 -- unsettled --
--- The edits of these records that Salesforce has not got yet, in their order.
+-- The edits of these records that Salesforce has not got yet, in their order. Locked: a sender that takes them at this
+-- moment ends first, and then they are seen as what they are: on their way.
 SELECT c.id, c.record_id, c.change_type::text, c.state::text, c.old_data, c.new_data, c.created_at
   FROM isthmus.change_log AS c
  WHERE c.table_name = :table
    AND c.record_id = ANY (:record_ids)
    AND c.state IN ('new', 'claimed', 'sending', 'retry', 'failed')
  ORDER BY c.id
+   FOR UPDATE
 
 -- release --
 -- Take claimed batches back from the road: the message that carries them is fenced off from now on.
@@ -138,7 +140,7 @@ UPDATE isthmus.change_log
 UPDATE isthmus.change_log AS c
    SET new_data = c.new_data - r.columns,
        old_data = c.old_data - r.columns
-  FROM json_to_recordset(:retractions) AS r (id bigint, columns text[])
+  FROM json_to_recordset(:retractions ::json) AS r (id bigint, columns text[])
  WHERE c.id = r.id
 
 -- void --
@@ -155,7 +157,7 @@ INSERT INTO isthmus.conflict
        (sync_config_id, record_id, sfid, field, old_value, postgres_value, salesforce_value, winner, policy)
 SELECT :mapping_id, r.record_id, r.sfid, r.field, r.old_value, r.postgres_value, r.salesforce_value, r.winner,
        :policy ::isthmus.conflict_policy
-  FROM json_to_recordset(:conflicts) AS r (
+  FROM json_to_recordset(:conflicts ::json) AS r (
            record_id text, sfid text, field text, old_value text, postgres_value text, salesforce_value text, winner text
        )
 
@@ -177,13 +179,25 @@ DELETE FROM isthmus.tombstone AS b
 -- Leave a tombstone for each record that Salesforce deleted.
 INSERT INTO isthmus.tombstone (table_name, record_id, sfid, side)
 SELECT :table, r.record_id, r.sfid, 'salesforce'
-  FROM json_to_recordset(:pairs) AS r (record_id text, sfid text)
+  FROM json_to_recordset(:pairs ::json) AS r (record_id text, sfid text)
     ON CONFLICT (table_name, sfid) DO NOTHING
 
 -- delete --
 -- Delete the rows of records that Salesforce deleted.
 DELETE FROM {table} AS t
  WHERE t.sfid = ANY (:sfids)
+
+-- configuration --
+-- Which version the configuration has.
+SELECT configuration_version
+  FROM isthmus.identity
+
+-- buried --
+-- Which of these records have a tombstone.
+SELECT b.sfid
+  FROM isthmus.tombstone AS b
+ WHERE b.table_name = :table
+   AND b.sfid = ANY (:sfids)
 
 -- orphan --
 -- Rows that outlive their deleted record: they are captured again, as new ones.
@@ -198,7 +212,7 @@ WITH orphans AS (
 INSERT INTO isthmus.change_log (table_name, record_id, change_type, new_data)
 SELECT :table, o.{key}, 'INSERT'::isthmus.change_type, coalesce(jsonb_object_agg(n.name, n.value), '{}')
   FROM orphans AS o
- CROSS JOIN LATERAL jsonb_each(to_jsonb(o)) AS n (name, value)
+ CROSS JOIN LATERAL jsonb_each(to_jsonb(o.*)) AS n (name, value)
  WHERE n.name = ANY (:columns)
  GROUP BY o.{key}
 

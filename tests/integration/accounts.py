@@ -101,7 +101,7 @@ def silently(database: Database, table: str = TABLE) -> Iterator[Transaction]:
 
 def insert(database: Database, key: str, number: int | None = None, **columns: Any) -> None:
     """A row that both sides know: nothing of it is captured."""
-    values = {"id": key, "sfid": sfid(number) if number else None} | columns
+    values = {"id": key, "sfid": None if number is None else sfid(number)} | columns
     names = ", ".join(f'"{name}"' for name in values)
     with silently(database) as tx:
         tx.run(f"INSERT INTO {TABLE} ({names}) VALUES ({', '.join(':' + n for n in values)})", **values)

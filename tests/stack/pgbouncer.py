@@ -37,12 +37,13 @@ def find() -> str | None:
 
 
 @contextmanager
-def running(folder: Path, target_port: int, *, pool: int = POOL) -> Iterator[int]:
+def running(folder: Path, target_port: int, *, pool: int = POOL, port: int = 0) -> Iterator[int]:
     """A pooler for as long as the block lasts; its port.
 
     Args:
         folder: For its files; other users must be able to enter it.
         target_port: Where Postgres listens on loopback, trusting everybody.
+        port: Where to listen; 0 takes a free one.
 
     Raises:
         RuntimeError: it is not installed, or did not start.
@@ -50,7 +51,7 @@ def running(folder: Path, target_port: int, *, pool: int = POOL) -> Iterator[int
     program = find()
     if program is None:
         raise RuntimeError("pgbouncer is not installed (Debian: apt-get install pgbouncer)")
-    port = free_port()
+    port = port or free_port()
     config, roles = folder / "pgbouncer.ini", folder / "pgbouncer.txt"
     roles.write_text('"postgres" ""\n')
     config.write_text(_CONFIG.format(target=target_port, port=port, roles=roles, pool=pool, clients=CLIENTS))

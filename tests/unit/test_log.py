@@ -10,6 +10,8 @@ from common.change import Ending
 from common.errors import Transient
 from tests.fakes.factories import NOON, a_change, an_outcome, at
 
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
 
 def lines(capsys):
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -18,7 +20,7 @@ def lines(capsys):
 def test_a_change_is_one_line(capsys):
     """Flat, with stable keys, and every number in its unit."""
     log.endings(
-        "a_door", [an_outcome(ending=Ending.STALE, reason="r")], now=at(1.5), trace="projects/p/traces/t", attempt=3
+        "a_door", [an_outcome(ending=Ending.STALE, reason="r")], now=at(1.5), trace=TRACE, attempt=3
     )
 
     assert [
@@ -34,7 +36,7 @@ def test_a_change_is_one_line(capsys):
             "reason": "r",
             "lag_ms": 1500,
             "attempt": 3,
-            "logging.googleapis.com/trace": "projects/p/traces/t",
+            "logging.googleapis.com/trace": "projects/-/traces/" + TRACE[3:35],
         }
     ] == lines(capsys)
 
@@ -92,7 +94,7 @@ def test_half_a_surrogate_does_not_stop_the_log():
 
 
 def test_a_run_has_its_numbers(capsys):
-    log.run("a_door", "drain", trace="t", records=5, published=4)
+    log.run("a_door", "drain", trace=TRACE, records=5, published=4)
 
     assert {
         "severity": "INFO",
@@ -101,12 +103,12 @@ def test_a_run_has_its_numbers(capsys):
         "door": "a_door",
         "records": 5,
         "published": 4,
-        "logging.googleapis.com/trace": "t",
+        "logging.googleapis.com/trace": "projects/-/traces/" + TRACE[3:35],
     } == lines(capsys)[0]
 
 
 def test_trouble_names_reason_and_hint(capsys):
-    log.trouble("a_door", Transient("database_busy", "words", "Wait."), trace="t")
+    log.trouble("a_door", Transient("database_busy", "words", "Wait."), trace=TRACE)
 
     (line,) = lines(capsys)
     assert ("WARNING", "trouble", "database_busy", "Wait.") == (

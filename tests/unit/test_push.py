@@ -165,7 +165,6 @@ def test_every_outcome_is_logged_with_its_attempt(capsys):
     assert [("applied", 5), ("failed", 5)] == [(line["outcome"], line["attempt"]) for line in lines]
 
 
-@pytest.mark.xfail(strict=True, reason="the raw traceparent is logged; Cloud Logging links projects/P/traces/ID only")
 def test_the_trace_is_what_cloud_logging_links(capsys):
     """The publisher's traceparent becomes the name under which Google finds the trace."""
     traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
