@@ -122,7 +122,9 @@ class ChangeLog:
         lease_until = self._now() + timedelta(seconds=self._call_seconds)
         with self._database.transaction() as tx:
             claims = [c for c in by_claim if _is_uuid(c)]
-            taken: list[dict[str, Any]] = tx.run(_Q["take"], claims=claims, lease_until=lease_until)[0][0] if claims else []
+            taken: list[dict[str, Any]] = (
+                tx.run(_Q["take"], claims=claims, lease_until=lease_until)[0][0] if claims else []
+            )
             self._refresh_old(taken)
             owed: list[Owed] = []
             for table, rows in groupby(taken, key=lambda row: row["table_name"]):

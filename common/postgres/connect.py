@@ -82,7 +82,9 @@ class Transaction:
 
         Times come as ISO text, numbers with a fraction as text.
         """
-        found: list[dict[str, Any]] = self.run(f"SELECT coalesce(json_agg(x), '[]') FROM (\n{query}\n) AS x", **parameters)[0][0]
+        found: list[dict[str, Any]] = self.run(
+            f"SELECT coalesce(json_agg(x), '[]') FROM (\n{query}\n) AS x", **parameters
+        )[0][0]
         return found
 
     def dicts(self, statement: str, **parameters: Parameter) -> list[dict[str, Any]]:

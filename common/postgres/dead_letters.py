@@ -40,6 +40,7 @@ def _refuse_mass_grave(tx: Transaction, reason: str, count: int, limit: int) -> 
 def _letter(outcome: Outcome) -> dict[str, object]:
     change = outcome.change
     (data,) = codec.encode([change], max_changes=1)
+    unkept = b"\\u0000" in data  # jsonb holds every character but this one
     return {
         "event_id": change.event_id,
         "sobject": change.sobject,
@@ -47,7 +48,7 @@ def _letter(outcome: Outcome) -> dict[str, object]:
         "reason": outcome.reason,
         "hint": outcome.hint,
         "detail": outcome.detail or None,
-        "payload": {"message": json.loads(data)},
+        "payload": {"bytes": base64.b64encode(data).decode()} if unkept else {"message": json.loads(data)},
     }
 
 
@@ -71,7 +72,11 @@ class DeadLetters:
                 bury(tx, topic, outcomes, limit=self._limit)
 
     def bury_bytes(self, topic: str, event_id: str, data: bytes, exc: Terminal, attempts: int = 1) -> None:
-        """Keep a message that cannot be read at all."""
+        """Keep a message that cannot be read at all.
+
+        Raises:
+            Transient: too many of this reason in a minute.
+        """
         letter: dict[str, object] = {
             "event_id": event_id,
             "reason": exc.reason,
@@ -81,6 +86,7 @@ class DeadLetters:
             "payload": {"bytes": base64.b64encode(data).decode()},
         }
         with self._database.transaction() as tx:
+            _refuse_mass_grave(tx, exc.reason, 1, self._limit)
             tx.run(_Q["bury"], topic=topic, letters=as_json([letter]))
 
     def newest(self, *, state: str = "kept", limit: int = 100) -> list[dict[str, Any]]:
@@ -103,10 +109,10 @@ class DeadLetters:
         with self._database.transaction() as tx:
             return [row[0] for row in tx.run(_Q["kept_for"], reason=reason)]
 
-    def close(self, ids: Sequence[int], state: str) -> None:
-        """Mark letters as replayed or discarded."""
+    def close(self, ids: Sequence[int], state: str, *, attempts: int | None = None) -> None:
+        """Mark letters as replayed or discarded; where `attempts` is given, only if it has not failed again since."""
         with self._database.transaction() as tx:
-            tx.run(_Q["close"], ids=list(ids), state=state)
+            tx.run(_Q["close"], ids=list(ids), state=state, attempts=attempts)
 
     def reopen(self, table: str, record_id: str) -> int:
         """Failed edits of a record are tried once more; how many log rows there were."""

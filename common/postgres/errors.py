@@ -40,6 +40,8 @@ def translate(exc: Exception) -> IsthmusError:
         return Misconfigured("database_rights", words, "Grant the role of DATABASE_URL what the message names.")
     if code == "23505" and fields.get("n", "").endswith("_pkey"):
         return Transient("born_twice", words, "The row was inserted at the same moment; the next attempt finds it.")
+    if code == "40P01":
+        return Transient("deadlock", words, "Two transactions waited for each other; it is tried again.")
     if found := _REFUSED.get(code[:2]):
         return Terminal(found[0], words, found[1])
     if found := _MISCONFIGURED.get(code[:2]):

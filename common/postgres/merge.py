@@ -63,7 +63,9 @@ class Session:
     def _adopt(self, found: list[tuple[dict[str, Any], Change]]) -> None:
         """Rows that carry a record's external id become that record's rows."""
         sfids = [c.record_id for _, c in found]
-        dead = {r[0] for r in self._tx.run(self._sql["buried"], table=self._mapping.table, sfids=sfids)} if sfids else ()
+        dead = (
+            {r[0] for r in self._tx.run(self._sql["buried"], table=self._mapping.table, sfids=sfids)} if sfids else ()
+        )
         known = self._rows.keys() | dead
         pairs = [(row, c) for row, c in found if row["sfid"] != c.record_id and c.record_id not in known]
         if not pairs:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from common import clock
 from common.change import Change, Ending, Op, Outcome
@@ -13,6 +14,9 @@ from common.postgres.connect import Database
 from common.postgres.queries import as_json, bind
 from common.postgres.statements import ConfigurationChanged, Record, Statements
 
+T = TypeVar("T")
+
+DEADLOCKS = 2  #: in a row; next time the row is there and is locked in its turn
 MAX_BATCH = 500  #: changes in one statement: its locks last some milliseconds
 
 
@@ -76,13 +80,13 @@ class PostgresTable:
         careful = [n for n in chosen if read or changes[n].op is Op.DELETE]
         plain = [n for n in chosen if not read and changes[n].op is Op.UPSERT]
         if plain:
-            for n, word in self._at_once(mapping, changes, plain):
-                if word in ("adopt", "unsettled"):
+            for n, word in _despite_deadlocks(lambda: self._at_once(mapping, changes, plain)):
+                if word in ("adopt", "unsettled", "overtaken"):
                     careful.append(n)
                 else:
                     verdicts[n] = _verdict(changes[n], word)
         if careful:
-            for n, verdict in self._with_care(mapping, changes, sorted(careful), read):
+            for n, verdict in _despite_deadlocks(lambda: self._with_care(mapping, changes, sorted(careful), read)):
                 verdicts[n] = verdict
 
     def _at_once(self, mapping: Mapping, changes: Sequence[Change], chosen: list[int]) -> list[tuple[int, str]]:
@@ -122,6 +126,17 @@ class PostgresTable:
         if held is None or held.mapping is not mapping:
             held = self._statements[mapping.id] = Statements(mapping)
         return held
+
+
+def _despite_deadlocks(write: Callable[[], T]) -> T:
+    """Rows are locked in key order, but one that was born after the locks were taken is met out of turn."""
+    for _ in range(DEADLOCKS):
+        try:
+            return write()
+        except Transient as exc:
+            if exc.reason != "deadlock":
+                raise
+    return write()
 
 
 def _word(word: str) -> str:

@@ -53,12 +53,15 @@ class PubsubTopic:
 
     def _send(self, messages: list[PubsubMessage]) -> None:
         from google.api_core import exceptions
+        from google.api_core.retry import Retry
         from google.pubsub_v1 import PublisherClient
 
         if self._client is None:
             self._client = PublisherClient()
         try:
-            self._client.publish(topic=self._name, messages=messages, timeout=PUBLISH_SECONDS)
+            # The client's own policy would go on for ten minutes; whoever waits for us gives up long before.
+            patience = Retry(initial=0.1, maximum=2.0, timeout=PUBLISH_SECONDS)
+            self._client.publish(topic=self._name, messages=messages, retry=patience, timeout=PUBLISH_SECONDS)
         except (exceptions.NotFound, exceptions.PermissionDenied, exceptions.Unauthenticated) as exc:
             raise Misconfigured(
                 "topic_refused", str(exc), f"Check that {self._name} exists and may be published to."

@@ -58,7 +58,7 @@ class _NoDoctype(ET.TreeBuilder):
 
 
 def parse(body: bytes, org_id: str) -> list[Change]:
-    """The changes in an outbound message, at most 100, all of one object.
+    """The changes in an outbound message, at most 100; of one object where Salesforce wrote it.
 
     A notification without a record (deleted before it was sent) says nothing and is left out.
 

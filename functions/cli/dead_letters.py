@@ -3,6 +3,7 @@
 import argparse
 import base64
 import json
+from functools import cache
 from typing import Any
 
 from common import config
@@ -57,7 +58,7 @@ def _replay(chosen: argparse.Namespace, env: config.Environment) -> None:
     names = config.topics(env)
     with Database(config.database(env)) as database:
         letters, book = DeadLetters(database), MappingBook(database)
-        world = flow.Replay(lambda short: PubsubTopic(names.full(short)), letters.reopen, book.of_object)
+        world = flow.Replay(cache(lambda short: PubsubTopic(names.full(short))), letters.reopen, book.of_object)
         failed = sum(not _replay_one(letter, letters, world) for letter in _find(letters, _chosen(chosen, letters)))
     if failed:
         raise Terminal("replay_incomplete", f"{failed} could not be replayed", "See above.")
@@ -70,7 +71,7 @@ def _replay_one(letter: dict[str, Any], letters: DeadLetters, world: flow.Replay
     except IsthmusError as exc:
         print(f"{letter['id']}: {exc}")
         return False
-    letters.close([letter["id"]], "replayed")
+    letters.close([letter["id"]], "replayed", attempts=letter["attempts"])  # the doors may have been quicker than we
     print(f"{letter['id']}: {done}")
     return True
 

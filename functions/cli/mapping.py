@@ -155,7 +155,7 @@ def _delete(chosen: argparse.Namespace, env: config.Environment) -> None:
 
 def _find(tx: Transaction, name: str) -> list[Mapping]:
     known = mappings.read(tx)
-    found = [m for m in known if name.lower() in (m.sobject.lower(), m.table)]
+    found = [m for m in known if name.lower() == m.sobject.lower() or name == m.table]
     if not found:
         names = ", ".join(sorted(m.sobject for m in known)) or "none"
         raise Terminal("mapping_missing", f"{name} is not mapped", f"Mapped objects: {names}.")

@@ -2,6 +2,8 @@
 
 import os
 import time
+from hmac import compare_digest
+from itertools import groupby
 
 import flask
 import functions_framework
@@ -35,11 +37,11 @@ def receive_outbound_message(request: flask.Request) -> tuple[str, int, dict[str
 
 def _receive(request: flask.Request) -> tuple[str, int, dict[str, str]]:
     began = time.monotonic()
-    if request.path.strip("/") != inbound.secret_path:
+    if not compare_digest(request.path.strip("/").encode(), inbound.secret_path.encode()):
         raise Terminal("wrong_path", hint="Use the endpoint's whole address, with its secret path.")
     changes = outbound.parse(_body(request), inbound.org_id)
-    if changes:
-        topic.publish(changes, trace=request.headers.get("traceparent", ""))
+    for _, of_one_object in groupby(changes, key=lambda c: c.sobject):
+        topic.publish(list(of_one_object), trace=request.headers.get("traceparent", ""))
     log.run(DOOR, "received", changes=len(changes), took_ms=round((time.monotonic() - began) * 1000))
     return outbound.ACK, 200, XML
 

@@ -50,10 +50,11 @@ SELECT id
  ORDER BY id
 
 -- close --
--- A person has decided.
+-- A person has decided. Where :attempts is given, not if it has failed once more since it was looked at.
 UPDATE isthmus.dead_letter
    SET state = :state ::isthmus.dead_letter_state, updated_at = now()
  WHERE id = ANY (:ids)
+   AND (:attempts ::integer IS NULL OR attempts = :attempts)
 
 -- heal --
 -- A later edit of these records has arrived in Salesforce: their older failures are history.

@@ -18,10 +18,14 @@ HAVING count(*) < 0
 
 -- apply --
 -- Write every record that is newer than its row, in one guarded statement, and say of each what became of it.
--- A record goes back to the caller unwritten where it must be read first (`hint`: it is older than our own
--- last write; or it was pushed, carries the row's stamp and says something else: two edits shared a second), where its record may be dead (`buried`: there is a
--- tombstone of it, or of the row that carried its external id, or that row belongs to another record now), or where the row
--- has edits that Salesforce has not got yet (`unsettled`) or was born here (`adopt`).
+-- A record goes back to the caller unwritten
+--   `hint`      where it must be read first: it is older than our own last write; or it was pushed, carries the
+--               row's stamp and says something else (two edits shared a second);
+--   `buried`    where it may be dead: there is a tombstone of it, or of the row that carried its external id, or
+--               that row belongs to another record now;
+--   `unsettled` where the row has edits that Salesforce has not got yet;
+--   `adopt`     where the row was born here;
+--   `overtaken` where the row came into being while this very statement ran.
 WITH incoming AS MATERIALIZED (
     SELECT r.*
       FROM json_to_recordset(:records ::json) AS r (
@@ -90,7 +94,7 @@ WITH incoming AS MATERIALIZED (
       JOIN incoming AS i USING (sfid)
     HAVING count(*) > 0
 )
-SELECT j.n, CASE WHEN j.verdict = 'write' AND w.sfid IS NULL THEN 'stale' ELSE j.verdict END
+SELECT j.n, CASE WHEN j.verdict = 'write' AND w.sfid IS NULL THEN 'overtaken' ELSE j.verdict END
   FROM judged AS j
   JOIN incoming AS i USING (n)
   LEFT JOIN written AS w ON w.sfid = i.sfid
