@@ -104,9 +104,12 @@ def insert(transaction: Transaction, mapping: Mapping) -> int:
     return int(rows[0][0])
 
 
-def delete(transaction: Transaction, mapping_id: int) -> None:
-    """Forget a mapping; its table stays."""
-    transaction.run(_Q["delete_mapping"], id=mapping_id)
+def delete(transaction: Transaction, mapping: Mapping) -> int:
+    """Forget a mapping; its table stays. How many edits Salesforce never got, and never will."""
+    transaction.run(_Q["delete_mapping"], id=mapping.id)
+    if mapping.direction is Direction.SF_TO_PG:
+        return 0
+    return len(transaction.run(_Q["void"], table=mapping.table))
 
 
 def set_active(transaction: Transaction, mapping_ids: list[int], active: bool) -> None:

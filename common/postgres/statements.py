@@ -31,7 +31,7 @@ class Statements:
             "key": identifier(mapping.key_column),
             "columns": "".join(f", {c}" for c in columns),
             "values": "".join(f", {v}" for v in values),
-            "assignments": "".join(f",\n           {c} = excluded.{c}" for c in columns),
+            "assignments": "".join(f",\n           {c} = {v}" for c, v in zip(columns, values, strict=True)),
             "record_columns": "".join(f", c{n} {RECORD_TYPE[f.kind]}" for n, f in enumerate(mapping.fields)),
             "same": _same(columns, values),
         }

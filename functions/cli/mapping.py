@@ -145,12 +145,14 @@ def _switch(name: str, env: config.Environment, *, active: bool) -> None:
 
 def _delete(chosen: argparse.Namespace, env: config.Environment) -> None:
     with Database(config.database(env)) as database, database.transaction() as tx:
-        found = _find(tx, chosen.object)
-        for m in found:
+        found = {m.id: m for m in _find(tx, chosen.object)}
+        for m in found.values():
             tx.run_bound(ddl.end_capture(m))
-            mappings.delete(tx, m.id)
-    for m in found:
+        unsent = {m.id: mappings.delete(tx, m) for m in found.values()}
+    for m in found.values():
         print(f"{m.sobject} is no longer mapped; the table {m.table} stays as it is.")
+        if unsent[m.id]:
+            print(f"note: {unsent[m.id]} edits had not arrived in Salesforce; they are not sent any more")
 
 
 def _find(tx: Transaction, name: str) -> list[Mapping]:

@@ -24,6 +24,15 @@ RETURNING id;
 DELETE FROM isthmus.sync_configurations
  WHERE id = :id;
 
+-- void --
+-- What was not sent by then never will be: a mapping that is made again must not send edits of its forerunner.
+UPDATE isthmus.change_log
+   SET state = 'merged', processed_at = now(), next_attempt_at = NULL, lease_until = NULL, claim = NULL,
+       last_error = 'mapping_deleted'
+ WHERE table_name = :table
+   AND state IN ('new', 'claimed', 'sending', 'retry', 'failed')
+RETURNING id;
+
 -- set_active --
 -- Pause or resume.
 UPDATE isthmus.sync_configurations

@@ -47,12 +47,12 @@ WITH incoming AS MATERIALIZED (
                     ) THEN 'buried'
                WHEN t.sfid IS NULL THEN
                    CASE
-                       WHEN i.external_id IS NULL THEN 'write'
+                       WHEN i.external_id IS NULL THEN 'insert'
                        ELSE coalesce(
                                 (SELECT CASE WHEN born.sfid IS NULL OR i.settled THEN 'adopt' ELSE 'buried' END
                                    FROM {table} AS born
                                   WHERE born.{key} = i.external_id),
-                                'write'
+                                'insert'
                             )
                    END
                WHEN i.stamp < t.system_modstamp THEN 'stale'
@@ -68,24 +68,32 @@ WITH incoming AS MATERIALIZED (
                     ) THEN 'unsettled'
                WHEN (i.stamp, i.read_at) = (t.system_modstamp, t.isthmus_read_at) THEN
                    CASE WHEN {same} THEN 'stale' ELSE 'hint' END
-               ELSE 'write'
+               ELSE 'update'
            END AS verdict
       FROM incoming AS i
       LEFT JOIN {table} AS t ON t.sfid = i.sfid
-), written AS (
+), updated AS (
+    UPDATE {table} AS t
+       SET system_modstamp = i.stamp,
+           isthmus_read_at = i.read_at
+           {assignments}
+      FROM incoming AS i
+      JOIN judged AS j USING (n)
+     WHERE j.verdict = 'update'
+       AND t.sfid = i.sfid
+    RETURNING t.sfid
+), inserted AS (
+    -- Never an update of a row that was not locked before: it would be locked out of turn.
     INSERT INTO {table} AS t ({key}, sfid, system_modstamp, isthmus_read_at {columns})
     SELECT coalesce(i.external_id, gen_random_uuid()::text), i.sfid, i.stamp, i.read_at {values}
       FROM incoming AS i
       JOIN judged AS j USING (n)
-     WHERE j.verdict = 'write'
+     WHERE j.verdict = 'insert'
      ORDER BY i.sfid
-        ON CONFLICT (sfid) DO UPDATE
-       SET system_modstamp = excluded.system_modstamp,
-           isthmus_read_at = excluded.isthmus_read_at
-           {assignments}
-     WHERE t.system_modstamp IS NULL
-        OR (excluded.system_modstamp, excluded.isthmus_read_at) > (t.system_modstamp, t.isthmus_read_at)
+        ON CONFLICT (sfid) DO NOTHING
     RETURNING t.sfid
+), written AS (
+    SELECT sfid FROM updated UNION ALL SELECT sfid FROM inserted
 ), counted AS (
     INSERT INTO isthmus.sync_metrics (sync_config_id, direction, synced_count, status, lag_ms)
     SELECT :mapping_id, 'SF_TO_PG', count(*), 'SUCCESS',
@@ -94,7 +102,7 @@ WITH incoming AS MATERIALIZED (
       JOIN incoming AS i USING (sfid)
     HAVING count(*) > 0
 )
-SELECT j.n, CASE WHEN j.verdict = 'write' AND w.sfid IS NULL THEN 'overtaken' ELSE j.verdict END
+SELECT j.n, CASE WHEN w.sfid IS NOT NULL THEN 'write' WHEN j.verdict = 'insert' THEN 'overtaken' ELSE j.verdict END
   FROM judged AS j
   JOIN incoming AS i USING (n)
   LEFT JOIN written AS w ON w.sfid = i.sfid

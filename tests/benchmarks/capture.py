@@ -1,11 +1,11 @@
 """What capture costs the application: single-row UPDATEs with the trigger, beside the same with none."""
 
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, islice
 
 from common.postgres.connect import Connection, run
 from tests.benchmarks import database
-from tests.benchmarks.measure import Scale, by_turns, rate
+from tests.benchmarks.measure import Scale, by_turns, rate_of_each
 from tests.benchmarks.table import Row, at_least, beside
 
 RECORDS = 1_000
@@ -34,9 +34,9 @@ def measure(scale: Scale) -> Iterator[Row]:
                 scale.of(15, 5),
             )  # fmt: skip
         if fsync:
-            yield at_least("UPDATE with capture / without", pair.ours, pair.against, pair.ratio, 0.65, "updates/s")
+            yield at_least("UPDATE with capture / without", pair, 0.65, "updates/s")
         else:
-            yield beside("UPDATE with capture / without, fsync off", pair.ours, pair.against, pair.ratio, "updates/s")
+            yield beside("UPDATE with capture / without, fsync off", pair, "updates/s")
 
 
 class _Updates:
@@ -47,7 +47,7 @@ class _Updates:
         self._numbers = count()
 
     def run(self) -> float:
-        return rate(self._updates, lambda: [self._one(next(self._numbers)) for _ in range(self._updates)])
+        return rate_of_each(self._one, list(islice(self._numbers, self._updates)))
 
     def _one(self, n: int) -> None:
         run(self._connection, f"UPDATE {self._table} SET phone = '+49 30 {n}' WHERE id = 'a-{n % RECORDS}'")

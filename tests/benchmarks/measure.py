@@ -1,9 +1,12 @@
 """The timer: what is compared runs by turns, so that a busy machine slows both alike; medians are reported."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,8 @@ class Pair:
     ours: float
     against: float
     ratio: float  #: the median of the rounds' own ratios: what slows a round slows both its halves
+    least: float  #: the lowest round's ratio
+    most: float
 
 
 def rate(units: int, work: Callable[[], object]) -> float:
@@ -30,6 +35,14 @@ def rate(units: int, work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return units / (time.perf_counter() - began)
+
+
+def rate_of_each(one: Callable[[T], None], items: Sequence[T], *, units: int = 1) -> float:
+    """Units per second, where each item is so many units."""
+    began = time.perf_counter()
+    for item in items:
+        one(item)
+    return units * len(items) / (time.perf_counter() - began)
 
 
 def by_turns(ours: Callable[[], float], against: Callable[[], float], rounds: int) -> Pair:
@@ -48,7 +61,8 @@ def by_turns(ours: Callable[[], float], against: Callable[[], float], rounds: in
         else:
             a = ours()
             seen.append((a, against()))
-    return Pair(median(a for a, _ in seen), median(b for _, b in seen), median(a / b for a, b in seen))
+    ratios = [a / b for a, b in seen]
+    return Pair(median(a for a, _ in seen), median(b for _, b in seen), median(ratios), min(ratios), max(ratios))
 
 
 def all_by_turns(works: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:

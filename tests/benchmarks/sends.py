@@ -39,7 +39,7 @@ class _Keeps:
     def __init__(self) -> None:
         self.messages: list[bytes] = []
 
-    def publish(self, *, topic: str, messages: Sequence[Any], timeout: float) -> None:
+    def publish(self, *, messages: Sequence[Any], **_: object) -> None:
         self.messages += [bytes(message.data) for message in messages]
 
 

@@ -13,7 +13,9 @@ from tests.stack import stack
 
 MOST = 2.0  #: times the empty function's start
 NOTES = """From the start of the process (`python -m functions_framework`) until a GET is answered with 200, all doors and the
-empty function in turn, byte code already compiled. Medians; the ratio is the median of each round's own."""
+empty function in turn, byte code already compiled. Doors import the Pub/Sub client and simple-salesforce
+when they first need them, so for a door whose first request needs them (unless it loads them itself) that request takes
+the time that is not counted here. Medians; the ratio is the median of each round's own."""
 
 
 def measure(scale: Scale) -> Iterator[Row]:

@@ -3,9 +3,11 @@
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+from tests.benchmarks.measure import Pair
 
 RESULTS = Path(__file__).with_name("results.md")
 HEAD = ("what", "ours", "against", "ratio", "wanted", "ok")
@@ -13,7 +15,8 @@ HEAD = ("what", "ours", "against", "ratio", "wanted", "ok")
 _INTRODUCTION = """# Benchmarks
 
 Written by `make bench`; see `python -m tests.benchmarks --help`. What is compared ran by turns in one run on one
-machine, clients and servers included: the ratios mean something, the absolute numbers say as much about that machine.
+machine, clients and servers included: the ratios mean something, the absolute numbers say as much about that machine. A ratio is the median of the rounds' own
+ratios, with the lowest and the highest of them; where those lie on both sides of what is wanted, "ok" is a matter of luck.
 """
 
 
@@ -37,17 +40,15 @@ def _word(ok: bool | None) -> str:
     return {True: "yes", False: "MISSED", None: "-"}[ok]
 
 
-def at_least(what: str, ours: float, against: float, ratio: float, wanted: float, unit: str) -> Row:
+def at_least(what: str, pair: Pair, wanted: float, unit: str) -> Row:
     """A row of rates, of which ours should be at least so many times the other one."""
-    return Row(
-        what, f"{_short(ours)} {unit}", f"{_short(against)} {unit}", f"{_short(ratio)} x", f">= {wanted:g} x",
-        ratio >= wanted,
-    )  # fmt: skip
+    return replace(beside(what, pair, unit), wanted=f">= {wanted:g} x", ok=pair.ratio >= wanted)
 
 
-def beside(what: str, ours: float, against: float, ratio: float, unit: str) -> Row:
+def beside(what: str, pair: Pair, unit: str) -> Row:
     """A row of rates that nothing is wanted of: it stands beside another one for fairness."""
-    return Row(what, f"{_short(ours)} {unit}", f"{_short(against)} {unit}", f"{_short(ratio)} x", "-", None)
+    ratio = f"{_short(pair.ratio)} x ({_short(pair.least)} to {_short(pair.most)})"
+    return Row(what, f"{_short(pair.ours)} {unit}", f"{_short(pair.against)} {unit}", ratio, "-", None)
 
 
 def _short(number: float) -> str:

@@ -15,7 +15,7 @@ from common.postgres.dead_letters import DeadLetters
 from common.postgres.mappings import MappingBook
 from common.postgres.table import PostgresTable
 from tests.benchmarks import database
-from tests.benchmarks.measure import Scale, by_turns, rate
+from tests.benchmarks.measure import Scale, by_turns, rate_of_each
 from tests.benchmarks.table import Row, at_least, beside
 
 BATCH = 200  #: changes in a message
@@ -59,13 +59,13 @@ def measure(scale: Scale) -> Iterator[Row]:
         ours = _Ours(stack, database.create(postgres, "ours"), batches)
         bare = _Bare(stack, database.create(postgres, "bare"), batches)
         pair = by_turns(ours.run, bare.run, scale.of(9, 3))
-        yield at_least("upsert_postgres / its bare statement", pair.ours, pair.against, pair.ratio, 0.7, "rows/s")
+        yield at_least("upsert_postgres / its bare statement", pair, 0.7, "rows/s")
         naive = _Naive(database.create(postgres, "naive"), scale.of(100, 20))
         pair = by_turns(ours.run, naive.run, scale.of(7, 3))
-        yield at_least("upsert_postgres / naive function", pair.ours, pair.against, pair.ratio, 300, "rows/s")
+        yield at_least("upsert_postgres / naive function", pair, 300, "rows/s")
         naive.options["ssl_context"] = False
         pair = by_turns(ours.run, naive.run, scale.of(7, 3))
-        yield beside("upsert_postgres / naive function, TLS off", pair.ours, pair.against, pair.ratio, "rows/s")
+        yield beside("upsert_postgres / naive function, TLS off", pair, "rows/s")
 
 
 def _messages(batches: int) -> Iterator[Sequence[bytes]]:
@@ -87,7 +87,7 @@ class _Ours:
 
     def run(self) -> float:
         messages = next(self._rounds)
-        return rate(len(messages) * BATCH, lambda: [self._one(message) for message in messages])
+        return rate_of_each(self._one, messages, units=BATCH)
 
     def _one(self, message: bytes) -> None:
         outcomes = to_postgres.apply(codec.decode(message), self.world)
@@ -106,7 +106,7 @@ class _Bare:
         for message in next(self._rounds):
             to_postgres.apply(codec.decode(message), self._world)
         scripts = list(self._scripts.taken)
-        return rate(len(scripts) * BATCH, lambda: [self._one(script) for script in scripts])
+        return rate_of_each(self._one, scripts, units=BATCH)
 
     def _one(self, script: str) -> None:
         assert all(word == "write" for _, word in run(self._connection, script))
@@ -127,7 +127,7 @@ class _Naive:
 
     def run(self) -> float:
         records = [self._record(next(self._numbers)) for _ in range(self._records)]
-        return rate(len(records), lambda: [self._one(record) for record in records])
+        return rate_of_each(self._one, records)
 
     def _record(self, n: int) -> dict[str, Any]:
         change = database.change(n, 1)

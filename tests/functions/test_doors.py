@@ -34,7 +34,9 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("door", "settings", "named"), MISSING + WRONG, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("door", "settings", "named"), MISSING + WRONG, ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_a_door_without_a_setting_stops_with_one_sentence(door, settings, named):
     """Exit code 1, one line on stderr that names the setting, nothing else, and no secret."""
     done = subprocess.run(

@@ -168,7 +168,9 @@ def test_hostile_bodies_are_refused_and_nothing_is_published(door, own_pubsub, i
 
 
 @pytest.mark.filterwarnings("ignore:The return_immediately flag is deprecated")
-@pytest.mark.parametrize("path", ["", "salesforce", f"{SECRET_PATH}x", SECRET_PATH.upper(), f"x/{SECRET_PATH}", "s3cr3t"])
+@pytest.mark.parametrize(
+    "path", ["", "salesforce", f"{SECRET_PATH}x", SECRET_PATH.upper(), f"x/{SECRET_PATH}", "s3cr3t"]
+)
 def test_without_the_secret_path_nothing_is_taken(door, own_pubsub, inbox, path):
     """The answer does not tell the path either."""
     answer = post(door, a_message(), path=path)
@@ -282,4 +284,6 @@ def test_the_log_says_why_and_nothing_of_people(open_door, own_pubsub):
     assert "Kim Minji" not in said
     assert "!session" not in said
     assert "s3cr3t" not in said
-    assert ["received", "trouble", "trouble"] == [line.split('"event": "')[1].split('"')[0] for line in said.splitlines() if '"event"' in line]
+    assert ["received", "trouble", "trouble"] == [
+        line.split('"event": "')[1].split('"')[0] for line in said.splitlines() if '"event"' in line
+    ]

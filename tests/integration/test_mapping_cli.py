@@ -1,7 +1,7 @@
 """The command line against the stand-in and a real Postgres: mappings, field lists, status, migrate."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,14 @@ from unittest import mock
 import pytest
 
 from common import config
+from common.change import Change
+from common.flows import drain
 from common.mapping import Mapping
 from common.postgres import mappings
+from common.postgres.change_log import ChangeLog
 from common.postgres.connect import Database, connect
 from common.postgres.connect import run as execute
+from common.postgres.mappings import MappingBook
 from functions.cli.main import main
 from tests.integration.accounts import log, rows, run
 from tests.standin.driving import Standin
@@ -331,3 +335,51 @@ def test_a_missing_setting_is_named(isthmus: Isthmus, monkeypatch: pytest.Monkey
 
     with pytest.raises(SystemExit, match="DATABASE_URL"):
         isthmus("status")
+
+
+class Road:
+    """A topic that keeps what is published."""
+
+    def __init__(self) -> None:
+        self.names: list[Any] = []
+
+    def publish(self, changes: Sequence[Change], *, trace: str = "") -> None:
+        self.names += [c.fields.get("Name") for c in changes]
+
+
+def drained(database: Database) -> list[Any]:
+    """The names that a drainer, started now, would send."""
+    road = Road()
+    drain.run(ChangeLog(database, MappingBook(database), call_seconds=720), road, go_on=lambda: True)
+    return road.names
+
+
+def test_what_is_captured_while_paused_goes_out_afterwards(isthmus: Isthmus, database: Database) -> None:
+    """Paused: nothing is drained, nothing is lost; resumed: all of it, in one batch per record."""
+    isthmus("mapping", "create", "Account", "--fields", "Name", "--yes")
+    run(database, "INSERT INTO salesforce.account (id, name) VALUES ('a', '1')")
+
+    isthmus("mapping", "pause", "Account")
+    run(database, "UPDATE salesforce.account SET name = '2'")
+    while_paused = drained(database)
+    isthmus("mapping", "resume", "Account")
+
+    assert ([], ["2"]) == (while_paused, drained(database))
+
+
+def test_a_mapping_made_again_sends_nothing_of_its_forerunner(isthmus: Isthmus, database: Database) -> None:
+    """Edits that were not sent when the mapping was deleted are old by then: they are counted, and left behind."""
+    for state in ("", "paused"):
+        isthmus("mapping", "create", "Account", "--fields", "Name", "--yes")
+        run(database, "INSERT INTO salesforce.account (id, name) VALUES ('a', 'old'), ('b', 'old')")
+        run(database, "UPDATE isthmus.change_log SET state = 'failed' WHERE record_id = 'b' AND state = 'new'")
+        if state:
+            isthmus("mapping", "pause", "Account")
+
+        said = isthmus("mapping", "delete", "Account")
+        run(database, "DROP TABLE salesforce.account")
+
+        assert "2 edits had not arrived in Salesforce" in said
+    isthmus("mapping", "create", "Account", "--fields", "Name", "--yes")
+    run(database, "INSERT INTO salesforce.account (id, name) VALUES ('a', 'new')")
+    assert ["new"] == drained(database)

@@ -53,7 +53,7 @@ def _compare(held: str, wanted: str) -> int:
 def dump(server: Postgres, database: str) -> str:
     """Schema isthmus of a database as SQL, without what differs from one run or machine to the next."""
     command: list[str | Path] = [
-        binaries() / "pg_dump", "--schema-only", "--schema=isthmus", "--no-owner", "--no-privileges", server.url(database),
+        str(binaries() / "pg_dump"), "--schema-only", "--schema=isthmus", "--no-owner", "--no-privileges", server.url(database),
     ]  # fmt: skip
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     kept = [line for line in text.splitlines(True) if not line.startswith(_VOLATILE)]

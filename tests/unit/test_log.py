@@ -19,9 +19,7 @@ def lines(capsys):
 
 def test_a_change_is_one_line(capsys):
     """Flat, with stable keys, and every number in its unit."""
-    log.endings(
-        "a_door", [an_outcome(ending=Ending.STALE, reason="r")], now=at(1.5), trace=TRACE, attempt=3
-    )
+    log.endings("a_door", [an_outcome(ending=Ending.STALE, reason="r")], now=at(1.5), trace=TRACE, attempt=3)
 
     assert [
         {
