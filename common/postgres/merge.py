@@ -101,7 +101,7 @@ class Session:
         done = [(n, _later(c)) for n, c in changes if n in under_way]
         if ready:
             records = [self._merged(n, c) for n, c in ready]
-            words: dict[int, str] = {n: word for n, word in self._tx.run_bound(apply(self._mapping, records))}
+            words: dict[int, str] = {n: word for n, word in self._tx.run_bound(apply(self._mapping, records))[0][0]}
             done += [(n, self._verdict(c, words[n])) for n, c in ready]
         return done
 

@@ -100,8 +100,8 @@ class PostgresTable:
                 self.apply_statement(mapping, [statements.record(changes[n], n) for n in chosen]),
             )
         )
-        rows = self._database.at_once(script)
-        return [(n, _word(word)) for n, word in rows]
+        ((words,),) = self._database.at_once(script)
+        return [(n, _word(word)) for n, word in words]
 
     def apply_statement(self, mapping: Mapping, records: Sequence[Record]) -> str:
         """The guarded statement with its records."""

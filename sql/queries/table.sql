@@ -102,7 +102,12 @@ WITH incoming AS MATERIALIZED (
       JOIN incoming AS i USING (sfid)
     HAVING count(*) > 0
 )
-SELECT j.n, CASE WHEN w.sfid IS NOT NULL THEN 'write' WHEN j.verdict = 'insert' THEN 'overtaken' ELSE j.verdict END
+SELECT json_agg(
+           json_build_array(
+               j.n,
+               CASE WHEN w.sfid IS NOT NULL THEN 'write' WHEN j.verdict = 'insert' THEN 'overtaken' ELSE j.verdict END
+           )
+       )
   FROM judged AS j
   JOIN incoming AS i USING (n)
   LEFT JOIN written AS w ON w.sfid = i.sfid

@@ -37,7 +37,7 @@ class Function:
             "-m", "functions_framework", "--source", f"{folder}/{name}/main.py", "--target", name,
             "--host", "127.0.0.1", "--port", str(self.port),
         )  # fmt: skip
-        self._child = Child(name, command, clean_environment() | settings, logs / f"{name}.log")
+        self._child = Child(name, command, clean_environment() | dict(settings), logs / f"{name}.log")
 
     def start(self) -> float:
         """Seconds from the start of the process until a GET is answered.

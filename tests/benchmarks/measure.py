@@ -69,7 +69,7 @@ def all_by_turns(works: Mapping[str, Callable[[], float]], rounds: int) -> dict[
     """Each work once per round, in turn; what they returned, by name."""
     seen: dict[str, list[float]] = {name: [] for name in works}
     for n in range(rounds):
-        order = list(works) if n % 2 == 0 else list(reversed(works))
+        order = list(works) if n % 2 == 0 else list(works)[::-1]
         for name in order:
             seen[name].append(works[name]())
     return seen

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -42,8 +43,10 @@ def refused(*arguments: str, **settings: str) -> str:
 
 def test_every_command_explains_itself() -> None:
     """--help names every subcommand and exits with 0."""
-    for command in COMMANDS:
-        got = isthmus(*command, "--help")
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda command: isthmus(*command, "--help"), COMMANDS))
+
+    for command, got in zip(COMMANDS, answers, strict=True):
         assert (0, "") == (got.returncode, got.stderr)
         assert got.stdout.startswith("usage: " + " ".join(["isthmus", *command]))
         deeper = {c[-1] for c in COMMANDS if c and c[:-1] == command}

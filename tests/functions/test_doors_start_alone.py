@@ -62,7 +62,7 @@ def _start(door: str, settings: Mapping[str, str]) -> subprocess.CompletedProces
 @pytest.mark.parametrize("number", range(len(CASES)), ids=NAMES)
 def test_it_stops_with_one_sentence(number: int, ended: list[Future[subprocess.CompletedProcess[str]]]) -> None:
     """A setting that is missing or wrong ends the process: 1, one line that names it and says what to set."""
-    door, bent, words = CASES[number]
+    door, _, words = CASES[number]
 
     got = ended[number].result()
 
