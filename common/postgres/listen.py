@@ -1,6 +1,7 @@
 """Waiting for the trigger's NOTIFY, on a connection past the pooler."""
 
 import select
+from typing import Self
 
 from common.config import Database as Settings
 from common.postgres.connect import Connection, connect, run
@@ -44,3 +45,9 @@ class Listener:
             self._connection.close()
         except VENDOR:
             pass  # it was broken already
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -20,9 +20,8 @@ BUDGET_SECONDS = 50.0  #: one run; the next is a minute after this one began
 LOOK_SECONDS = 5.0  #: within a listen window: what was to be tried again later makes no noise when it is due
 
 database_settings, topics, call_seconds, claim_seconds = config.read(
-    DOOR, os.environ,
-    lambda env: (config.database(env), config.topics(env), config.call_seconds(env), config.claim_seconds(env)),
-)  # fmt: skip
+    DOOR, os.environ, lambda e: (config.database(e), config.topics(e), config.call_seconds(e), config.claim_seconds(e))
+)
 database = Database(database_settings)
 book = MappingBook(database)
 change_log = ChangeLog(database, book, call_seconds=call_seconds, claim_seconds=claim_seconds)
@@ -45,15 +44,13 @@ def drain_change_log(request: flask.Request) -> tuple[str, int] | tuple[str, int
 def _run(listen: float, trace: str) -> int:
     """Drain; then, in a listen window, drain again whenever something is captured."""
     began = time.monotonic()
-    listener = Listener(database_settings) if listen > 0 else None
-    try:
+    if listen <= 0:
+        return _drain(began, trace)
+    with Listener(database_settings) as listener:
         records = _drain(began, trace)
-        while listener is not None and (left := began + listen - time.monotonic()) > 0:
+        while (left := began + listen - time.monotonic()) > 0:
             listener.wait(min(left, LOOK_SECONDS))
             records += _drain(began, trace)
-    finally:
-        if listener is not None:
-            listener.close()
     return records
 
 

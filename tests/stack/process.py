@@ -26,6 +26,10 @@ _OURS = (
     "PUBSUB_",
     "CLOUD_SQL_",
     "CALL_",
+    "CLAIM_",
+    "PREFIX",
+    "THREADS",
+    "WORKERS",
 )
 
 
