@@ -56,7 +56,6 @@ class Inbound:
 
     org_id: str
     secret_path: str = ""
-    hmac_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +170,7 @@ def _refuse_half_login(settings: Salesforce) -> None:
 
 
 def inbound(env: Environment) -> Inbound:
-    """The JSON secret INBOUND: org_id, and optionally secret_path and hmac_keys."""
+    """The JSON secret INBOUND: org_id, and optionally secret_path. Other keys are other doors'."""
     held = _json_secret(env, "INBOUND")
     wish = 'Set it to {"org_id": "00D...", "secret_path": "..."}.'
     if not held.get("org_id"):

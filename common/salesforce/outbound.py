@@ -124,7 +124,7 @@ def _change(notification: ET.Element, origin: str) -> Change | None:
         source=Side.SALESFORCE,
         sobject=sobject,
         record_id=ids.to_18(record_id),
-        op=Op.UPSERT,
+        op=Op.DELETE if fields.get("IsDeleted") == "true" else Op.UPSERT,
         stamp=_stamp(fields),
         event_id=_text(notification, "Id") or f"{origin}/{record_id}",
         fields=fields,

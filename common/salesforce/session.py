@@ -183,7 +183,7 @@ class Session:
                 "salesforce_unavailable", f"HTTP {answer.status_code}", "Salesforce is down; it is tried again."
             )
         reply = _json_object(answer)
-        if answer.status_code != 200 or "access_token" not in reply:
+        if answer.status_code != 200 or not {"access_token", "instance_url", "id"} <= reply.keys():
             raise _login_refused(f"{reply.get('error', answer.status_code)}: {reply.get('error_description', '')}")
         self._org_id = ids.to_18(urlsplit(reply["id"]).path.strip("/").split("/")[1])
         client = Salesforce(instance_url=reply["instance_url"], session_id=reply["access_token"], version=s.api_version)

@@ -25,7 +25,7 @@ HAVING count(*) < 0
 --               that row belongs to another record now;
 --   `unsettled` where the row has edits that Salesforce has not got yet;
 --   `adopt`     where the row was born here;
---   `overtaken` where the row came into being while this very statement ran.
+--   `overtaken` where the row came into being, or changed unlocked, while this very statement ran.
 WITH incoming AS MATERIALIZED (
     SELECT r.*
       FROM json_to_recordset(:records ::json) AS r (
@@ -33,7 +33,7 @@ WITH incoming AS MATERIALIZED (
                {record_columns}
            )
 ), judged AS MATERIALIZED (
-    SELECT i.n,
+    SELECT i.n, t.xmin AS seen,
            CASE
                WHEN (SELECT configuration_version FROM isthmus.identity) <> :configuration THEN 'remapped'
                WHEN EXISTS (SELECT FROM isthmus.tombstone AS b WHERE b.table_name = :table AND b.sfid = i.sfid)
@@ -73,6 +73,7 @@ WITH incoming AS MATERIALIZED (
       FROM incoming AS i
       LEFT JOIN {table} AS t ON t.sfid = i.sfid
 ), updated AS (
+    -- Not where a row that was born after the locks were taken has changed since it was judged.
     UPDATE {table} AS t
        SET system_modstamp = i.stamp,
            isthmus_read_at = i.read_at
@@ -81,6 +82,7 @@ WITH incoming AS MATERIALIZED (
       JOIN judged AS j USING (n)
      WHERE j.verdict = 'update'
        AND t.sfid = i.sfid
+       AND t.xmin = j.seen
     RETURNING t.sfid
 ), inserted AS (
     -- Never an update of a row that was not locked before: it would be locked out of turn.
@@ -105,7 +107,11 @@ WITH incoming AS MATERIALIZED (
 SELECT json_agg(
            json_build_array(
                j.n,
-               CASE WHEN w.sfid IS NOT NULL THEN 'write' WHEN j.verdict = 'insert' THEN 'overtaken' ELSE j.verdict END
+               CASE
+                   WHEN w.sfid IS NOT NULL THEN 'write'
+                   WHEN j.verdict IN ('insert', 'update') THEN 'overtaken'
+                   ELSE j.verdict
+               END
            )
        )
   FROM judged AS j

@@ -3,12 +3,28 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
 from common import config
 from common.change import Change
+from common.mapping import Mapping
 from common.ports import Verdict
 from common.postgres.connect import Database
 from common.postgres.table import PostgresTable
-from tests.integration.accounts import at_the_same_time, endings, map_table, record
+from tests.fakes.factories import at
+from tests.integration.accounts import (
+    TABLE,
+    Background,
+    another,
+    at_the_same_time,
+    endings,
+    insert,
+    map_table,
+    record,
+    run,
+    wait_for_blocked,
+)
+from tests.integration.arrivals import SEEN
 
 ROUNDS = 60
 
@@ -32,3 +48,39 @@ def test_of_two_edits_in_one_second_none_is_taken_for_the_others_repetition(sett
         verdicts = [v for found in at_the_same_time(deliver(first), deliver(second)) for v in found]
 
         assert ["applied", "read"] == sorted(endings(verdicts))
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "silent", "ended", "name", "phone"),
+    [
+        (f"system_modstamp = '{at(3)}', isthmus_read_at = '{at(3)}', name = 'newest'", True, "stale", "newest", None),
+        ("name = 'edited here'", False, "merged", "edited here", "theirs"),
+    ],
+)
+def test_a_row_born_while_we_took_our_locks_is_guarded_all_the_same(
+    database: Database, settings: config.Database, account: Mapping, meanwhile: str, silent: bool, ended: str,
+    name: str, phone: str | None,
+) -> None:  # fmt: skip
+    """Nothing locks it before our statement looks: what commits after that look is newer, or a person's edit."""
+    insert(database, "a", 1, **SEEN)
+    arriving = [record(1, Name="x"), record(2, Name="born", Phone="theirs", stamp=at(2))]
+
+    with another(settings) as holder, another(settings) as other:
+        with other.transaction() as theirs:
+            with holder.transaction() as lock:
+                lock.run(f"SELECT FROM {TABLE} WHERE id = 'a' FOR UPDATE")
+                delivered = Background(lambda: apply_elsewhere(settings, account, arriving))
+                wait_for_blocked(database)  # it has looked for the rows to lock; the second is not among them
+                insert(database, "b", 2, name="born", system_modstamp=f"{at(1)}", isthmus_read_at=f"{at(1)}")
+                if silent:
+                    theirs.run("SET LOCAL isthmus.origin = :table", table=TABLE)
+                theirs.run(f"UPDATE {TABLE} SET {meanwhile} WHERE id = 'b'")
+            wait_for_blocked(database)  # it has judged the second row as it was before `theirs`
+
+    assert ["applied", ended] == delivered.result()
+    assert [[name, phone]] == run(database, f"SELECT name, phone FROM {TABLE} WHERE id = 'b'")
+
+
+def apply_elsewhere(settings: config.Database, mapping: Mapping, changes: list[Change]) -> list[str]:
+    with another(settings) as own:
+        return endings(PostgresTable(own).apply(mapping, changes))
