@@ -31,6 +31,10 @@ install: $(READY) ## create the environment in .venv
 run: $(READY) ## start everything on this machine (ONCE=1: verify and stop; PORT_OFFSET=1000: beside another)
 	@$(BIN)/python -m tests.stack
 
+.PHONY: psql
+psql: $(READY) ## psql on the stack that runs (SQL="...": one statement)
+	@$(BIN)/python -m tests.stack.psql
+
 .PHONY: standin
 standin: $(READY) ## start the Salesforce stand-in alone, on port 8090
 	@$(BIN)/python -m tests.standin --port 8090

@@ -72,14 +72,24 @@ WITH incoming AS MATERIALIZED (
            END AS verdict
       FROM incoming AS i
       LEFT JOIN {table} AS t ON t.sfid = i.sfid
+), ours AS MATERIALIZED (
+    -- A row that was born after `lock` is locked out of turn: only where nobody has to be waited for, else two
+    -- batches could wait for each other.
+    SELECT t.sfid
+      FROM incoming AS i
+      JOIN judged AS j USING (n)
+      JOIN {table} AS t ON t.sfid = i.sfid
+     WHERE j.verdict = 'update'
+       FOR NO KEY UPDATE OF t SKIP LOCKED
 ), updated AS (
-    -- Not where a row that was born after the locks were taken has changed since it was judged.
+    -- Not where such a row has changed since it was judged.
     UPDATE {table} AS t
        SET system_modstamp = i.stamp,
            isthmus_read_at = i.read_at
            {assignments}
       FROM incoming AS i
       JOIN judged AS j USING (n)
+      JOIN ours AS o ON o.sfid = i.sfid
      WHERE j.verdict = 'update'
        AND t.sfid = i.sfid
        AND t.xmin = j.seen

@@ -73,12 +73,12 @@ def _show_addresses(stack: Stack) -> None:
     print(
         f"""
 Salesforce (stand-in)    {stack.standin_url}/
-Postgres                 psql {stack.postgres.url()}
+Postgres                 {stack.postgres.url()}   (make psql)
 Pub/Sub                  {stack.environment["PUBSUB_EMULATOR_HOST"]}
 outbound messages go to  {stack.outbound_url}
 logs                     {stack.folder / "logs"}
 
-Try it: change a record on the stand-in's page, then look at it in psql; and the other way round:
+Try it: change a record on the stand-in's page, then look at it in `make psql`; and the other way round:
   UPDATE salesforce.account SET name = 'Changed here' WHERE id = 'sample-2';
 Another shell speaks to the same stack after:  source {stack.folder / "env"}
 Stop with Ctrl-C; the state stays. Start afresh with `make clean`.""",
