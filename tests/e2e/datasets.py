@@ -1,5 +1,6 @@
 """The public sample datasets, as records with their types, ready to be put into the stand-in."""
 
+import csv
 import json
 import re
 import sqlite3
@@ -55,7 +56,48 @@ def read(folder: Path) -> Objects:
     for name in ("dreamhouse-lwc", "ebikes-lwc", "coral-cloud"):
         _read_plan(folder / name, found)
     _read_cumulusci(folder / "npsp", found)
+    _read_csv(folder / "jsforce" / "Account_bulk2_test.csv", ",", found)
+    _read_csv(folder / "jsforce" / "Account_bulk2_test_backquote.csv", "`", found)
     return found
+
+
+_ACCOUNT = [
+    "Name",
+    "Type",
+    "BillingStreet",
+    "BillingCity",
+    "BillingState",
+    "BillingPostalCode",
+    "BillingCountry",
+    "ShippingStreet",
+    "ShippingCity",
+    "ShippingState",
+    "ShippingPostalCode",
+    "ShippingCountry",
+    "Phone",
+    "Fax",
+    "AccountNumber",
+    "Website",
+    "Sic",
+    "Industry",
+    "AnnualRevenue",
+    "NumberOfEmployees",
+    "Ownership",
+    "TickerSymbol",
+    "Description",
+    "Rating",
+]
+
+
+def _read_csv(file: Path, delimiter: str, found: Objects) -> None:
+    """Accounts as the Bulk API takes them: upper-case API names, numbers as a spreadsheet writes them."""
+    names = {name.upper(): name for name in _ACCOUNT}
+    with file.open(encoding="utf-8", newline="") as text:
+        for n, row in enumerate(csv.DictReader(text, delimiter=delimiter)):
+            values: Json = {names[key]: value for key, value in row.items() if key in names}
+            for name in ("AnnualRevenue", "NumberOfEmployees"):
+                values[name] = int(float(values[name])) if values.get(name) else None
+            found.add("Account", f"{file.stem}/{n}", values)
 
 
 def _read_plan(folder: Path, found: Objects) -> None:

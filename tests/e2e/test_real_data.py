@@ -36,7 +36,7 @@ EDITS: dict[Kind, list[Any]] = {
 
 
 def test_every_record_arrives_in_both_directions(start: MakeStack, rows: RowsOf, samples: Path, pubsub: str) -> None:
-    """3,400 real records stand in Postgres value for value; then every row is edited, and Salesforce has every value."""
+    """3,600 real records stand in Postgres value for value; then every row is edited, and Salesforce has every value."""
     stack = start(pubsub=pubsub)
     found = datasets.read(samples / "datasets")
     client, psql = sample.Client(stack), rows(stack)

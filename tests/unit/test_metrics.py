@@ -1,0 +1,26 @@
+"""Metrics are extracted from log lines: what is declared must be what the doors write."""
+
+import re
+from pathlib import Path
+
+from common import metrics
+
+ROOT = Path(__file__).parents[2]
+SOURCES = [ROOT / "common" / "log.py", *sorted((ROOT / "functions").glob("*/main.py"))]
+
+
+def test_every_metric_is_written_by_somebody():
+    """Its event, its key and its labels stand in the code that writes the lines."""
+    text = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES)
+
+    for metric in metrics.ALL:
+        assert f'"{metric.event}"' in text, metric
+        for key in filter(None, (metric.key, *metric.labels)):
+            assert re.search(rf'"{key}"|\b{key}=', text), (metric, key)
+
+
+def test_names_are_unique():
+    """A metric is declared once."""
+    names = [metric.name for metric in metrics.ALL]
+
+    assert sorted(set(names)) == sorted(names)
