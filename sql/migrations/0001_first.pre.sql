@@ -259,6 +259,6 @@ CREATE FUNCTION isthmus.refuse_truncate_v1() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION 'isthmus: TRUNCATE of %.% is refused: Salesforce would keep every record', TG_TABLE_SCHEMA, TG_TABLE_NAME
-        USING HINT = 'Use DELETE, or pause the mapping with `isthmus mapping delete` first.', ERRCODE = 'restrict_violation';
+        USING HINT = 'Use DELETE, or end the mapping first: isthmus mapping delete.', ERRCODE = 'restrict_violation';
 END
 $$;
