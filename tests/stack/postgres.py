@@ -1,12 +1,14 @@
 """An embedded Postgres out of a Python package: no root, no system service. Runs as root too, under a lesser user."""
 
-import os
 import signal
 import socket
 import subprocess
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which is not set everywhere: a lock file moves to /tmp
@@ -81,10 +83,18 @@ class Postgres:
 
     def kill(self) -> None:
         """kill -9 of the server and all its children, as a crash of the machine would."""
-        if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            self._process = None
+        if self._process is None:
+            return
+        # Each child is a process group of its own, and one that lives on for a moment holds the shared memory.
+        server = psutil.Process(self._process.pid)
+        server.suspend()  # so that no child is born meanwhile
+        family = [*server.children(recursive=True), server]
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family, timeout=READY_SECONDS)
+        self._process.wait()
+        self._process = None
 
     def _end(self, how: signal.Signals) -> None:
         if self._process is not None:
