@@ -18,9 +18,13 @@ KILL_EVERY = 300  #: arrivals between two kills
 pytestmark = pytest.mark.timeout(600)
 
 
-def test_killed_processes_lose_nothing_and_repeat_nothing(start: MakeStack, rows: RowsOf, pubsub: str) -> None:
-    """Any door, the broker or Postgres may be killed at any moment: both sides are equal in the end."""
-    stack = start(pubsub=pubsub, call_seconds=10)
+def test_killed_processes_lose_nothing_and_repeat_nothing(start: MakeStack, rows: RowsOf) -> None:
+    """Any door, the broker or Postgres may be killed at any moment: both sides are equal in the end.
+
+    Over the broker only: emulator 0.8.20 now and then forgets some of dozens of pushes that were refused within one
+    moment (seen: 5 of 48, acknowledged by nobody and never pushed again within four minutes).
+    """
+    stack = start(pubsub="broker", call_seconds=10)
     client, psql = sample.Client(stack), rows(stack)
     sample.prepare(stack, client, ("Account",))
     killed: list[str] = []
@@ -41,7 +45,7 @@ def test_killed_processes_lose_nothing_and_repeat_nothing(start: MakeStack, rows
     _arrive(psql, "SELECT count(*) FROM isthmus.change_log WHERE processed", RECORDS + 500, victims)
 
     _until_equal(client, psql)
-    assert len(killed) >= 2 * len(set(killed)) >= 12  # each of them at least twice
+    assert len(killed) >= 2 * len(set(killed)) >= 14  # each of them at least twice
     assert RECORDS + 500 == client.rest("GET", "query?q=SELECT+COUNT()+FROM+Account")["totalSize"]
     assert [[0]] == psql.run("SELECT count(*) FROM isthmus.dead_letter")
 
@@ -81,7 +85,7 @@ def test_an_hour_without_a_database_buries_nothing(start: MakeStack, rows: RowsO
 
 def _victims(stack: Stack, killed: list[str]) -> Iterator[str]:
     """Kill one part after the other, each in the middle of its work, and start it again."""
-    names: list[str] = [*stack.doors, "postgres"] + ([] if stack.uses_emulator else ["broker"])
+    names = [*stack.doors, "postgres", "broker"]
     for name in cycle(names):
         if name == "postgres":
             stack.postgres.kill()
