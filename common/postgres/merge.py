@@ -164,9 +164,11 @@ class Session:
             return []
         lost, kept, done = [], [], []
         for n, change in changes:
-            edits = self._edits_of(change.record_id)
+            edits, row = self._edits_of(change.record_id), self._rows.get(change.record_id)
             if any(e.state == "sending" for e in edits):
                 done.append((n, _later(change)))
+            elif row is not None and not _newer(change, row):
+                done.append((n, Verdict(needs_read=True, buried=True)))  # it may have come back since that read
             elif conflict.delete_wins(self._mapping.policy, change.stamp, edits):
                 lost.append((n, change))
             else:

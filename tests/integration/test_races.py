@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from common import config
-from common.change import Change
+from common.change import Change, Op
 from common.mapping import Mapping
 from common.ports import Verdict
 from common.postgres.connect import Database
@@ -84,3 +84,19 @@ def test_a_row_born_while_we_took_our_locks_is_guarded_all_the_same(
 def apply_elsewhere(settings: config.Database, mapping: Mapping, changes: list[Change]) -> list[str]:
     with another(settings) as own:
         return endings(PostgresTable(own).apply(mapping, changes))
+
+
+def test_a_deletion_that_was_read_earlier_does_not_take_a_row_that_came_back(settings: config.Database) -> None:
+    """Two reads overtake each other: the older one saw the record deleted, the newer one alive again."""
+    with Database(settings) as database:
+        mapping = map_table(database)
+        table = PostgresTable(database)
+        alive = record(1, Name="back", read_at=at(60))
+        table.apply(mapping, [alive], read=True)
+        deleted = replace(alive, op=Op.DELETE, read_at=at(30))
+
+        (verdict,) = table.apply(mapping, [deleted], read=True)
+
+        assert ["read_buried"] == endings([verdict])
+        assert [["back"]] == run(database, "SELECT name FROM salesforce.account")
+        assert [[0]] == run(database, "SELECT count(*) FROM isthmus.tombstone")
