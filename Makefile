@@ -40,7 +40,7 @@ standin: $(READY) ## start the Salesforce stand-in alone, on port 8090
 	@$(BIN)/python -m tests.standin --port 8090
 
 .PHONY: test
-test: check test/unit test/property test/contract test/integration test/pooler test/functions test/e2e ## everything that can run on this machine
+test: check test/unit test/property test/contract test/conformance test/integration test/pooler test/functions test/e2e ## everything that can run on this machine
 
 .PHONY: check
 check: lint types imports ## what needs no running: style, types, who imports whom
@@ -58,18 +58,20 @@ types: $(READY) ## mypy, strict
 imports: $(READY) ## import-linter: the core knows nobody
 	$(BIN)/lint-imports
 
-.PHONY: test/unit test/property test/contract test/integration test/pooler test/functions test/e2e
+.PHONY: test/unit test/property test/contract test/conformance test/integration test/pooler test/functions test/e2e
 test/unit: $(READY) ## milliseconds
 	$(PYTEST) tests/unit
 test/property: $(READY) ## laws, tried on made-up cases (Hypothesis)
 	$(PYTEST) tests/property
 test/contract: $(READY) ## one suite over the fake and the real thing
 	$(PYTEST) tests/contract
+test/conformance: $(READY) ## the stand-in, held to what Salesforce is known to do
+	$(PYTEST) tests/conformance
 test/integration: $(READY) ## with a real Postgres, broker and stand-in
 	$(PYTEST) tests/integration
 test/pooler: $(READY) ## the integration suite again, through PgBouncer in transaction mode
 	@PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null \
-	    && ISTHMUS_POOLER=1 $(PYTEST) tests/integration --ignore-glob='*test_standin*' --ignore-glob='*test_broker*' \
+	    && ISTHMUS_POOLER=1 $(PYTEST) tests/integration --ignore-glob='*test_broker*' \
 	    || { PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null && exit 1; \
 	         echo "SKIPPED test/pooler: PgBouncer is not installed (Debian: apt-get install pgbouncer)"; }
 test/functions: $(READY) ## each door under functions-framework

@@ -3,37 +3,11 @@
 import json
 
 import pytest
-import requests
-from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import SalesforceMalformedRequest
 
-from tests.standin.driving import ROOT, VERSION, PlainHttp, Standin, upserts
+from tests.standin.driving import ROOT, VERSION, upserts
 
 SAMPLES = ROOT.parent / "shared" / "samples" / "salesforce"
-
-
-@pytest.fixture(scope="session")
-def process():
-    standin = Standin()
-    standin.sign_in()
-    yield standin
-    assert 0 == standin.stop()
-
-
-@pytest.fixture
-def org(process):
-    process.control("POST", "reset")
-    yield process
-
-
-@pytest.fixture
-def salesforce(org):
-    """simple-salesforce, unchanged."""
-    token = org.http.headers["Authorization"].removeprefix("Bearer ")
-    with requests.Session() as session:
-        session.trust_env = False
-        session.mount("https://", PlainHttp())
-        yield Salesforce(session_id=token, instance_url=org.url, version=VERSION[1:], session=session)
 
 
 def test_a_collection_has_a_result_for_each_record(org):

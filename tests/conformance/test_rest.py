@@ -4,36 +4,11 @@ import time
 
 import pytest
 import requests
-from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import SalesforceMoreThanOneRecord, SalesforceResourceNotFound
 
-from tests.standin.driving import VERSION, PlainHttp, Standin
+from tests.standin.driving import VERSION
 
 ORG_ID = "00DSb0000000001MAA"
-
-
-@pytest.fixture(scope="session")
-def process():
-    standin = Standin()
-    standin.sign_in()
-    yield standin
-    assert 0 == standin.stop()
-
-
-@pytest.fixture
-def org(process):
-    process.control("POST", "reset")
-    yield process
-
-
-@pytest.fixture
-def salesforce(org):
-    """simple-salesforce, unchanged."""
-    token = org.http.headers["Authorization"].removeprefix("Bearer ")
-    with requests.Session() as session:
-        session.trust_env = False
-        session.mount("https://", PlainHttp())
-        yield Salesforce(session_id=token, instance_url=org.url, version=VERSION[1:], session=session)
 
 
 def test_tokens_are_shaped_as_salesforce_shapes_them(org):

@@ -26,20 +26,6 @@ ENVELOPE = "{http://schemas.xmlsoap.org/soap/envelope/}"
 ORG_ID = "00DSb0000000001MAA"
 
 
-@pytest.fixture(scope="session")
-def process():
-    standin = Standin()
-    standin.sign_in()
-    yield standin
-    assert 0 == standin.stop()
-
-
-@pytest.fixture
-def org(process):
-    process.control("POST", "reset")
-    yield process
-
-
 @pytest.fixture
 def receiver():
     found = Receiver()
