@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from common import codec
+from common import codec, work
 from common.change import Change, Ending, Outcome, Side
 from common.clock import Clock
 from common.errors import Terminal, Transient
@@ -64,6 +64,8 @@ def keep(message: Message, source: Raw, graveyard: Graveyard, now: Clock) -> lis
 
 
 def _bury(message: Message, graveyard: Graveyard) -> list[Outcome]:
+    if message.topic == work.TOPIC:
+        return _bury_work(message, graveyard)
     try:
         changes = codec.decode(message.data)
     except (Terminal, Transient) as exc:
@@ -73,6 +75,14 @@ def _bury(message: Message, graveyard: Graveyard) -> list[Outcome]:
     outcomes = [Outcome(c, Ending.FAILED, "attempts_used_up", _HINT) for c in changes]
     graveyard.bury(message.topic, outcomes)
     return outcomes
+
+
+def _bury_work(message: Message, graveyard: Graveyard) -> list[Outcome]:
+    kind = message.attributes.get(work.KIND, "")
+    if kind != work.NUDGE:  # what that was about stands in the change log, and the schedule looks into it
+        unread = Terminal("attempts_used_up", f"work of kind {kind!r}", _HINT)
+        graveyard.bury_bytes(message.topic, message.message_id, message.data, unread)
+    return []
 
 
 # -- what people decide --------------------------------------------------------------------------
@@ -101,7 +111,7 @@ def replay(letter: Map[str, Any], data: bytes | None, world: Replay) -> str:
     """
     topic = letter["topic"]
     if data is not None:
-        world.topics(topic).publish_raw([data], {})
+        world.topics(topic).publish_raw([data], work.attributes(work.decode(data)) if topic == work.TOPIC else {})
         return f"published again to {topic}"
     (change,) = codec.decode(_bytes(letter["payload"]["message"]))
     if change.source is Side.POSTGRES:

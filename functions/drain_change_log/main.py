@@ -6,14 +6,18 @@ import time
 import flask
 import functions_framework
 
-from common import config, health, log
-from common.errors import IsthmusError
+from common import config, health, log, work
+from common.errors import IsthmusError, Terminal
 from common.flows import drain
 from common.postgres.change_log import ChangeLog
 from common.postgres.connect import Database
+from common.postgres.dead_letters import DeadLetters
 from common.postgres.listen import Listener
 from common.postgres.mappings import MappingBook
+from common.pubsub import push
+from common.pubsub import work as work_topic
 from common.pubsub.topic import MAX_SEND, PubsubTopic
+from common.turn import Turn
 
 DOOR = "drain_change_log"
 BUDGET_SECONDS = 50.0  #: one run; the next is a minute after this one began
@@ -23,15 +27,19 @@ database_settings, topics, call_seconds, claim_seconds = config.read(
     DOOR, os.environ, lambda e: (config.database(e), config.topics(e), config.call_seconds(e), config.claim_seconds(e))
 )
 database = Database(database_settings)
+letters = DeadLetters(database)
 book = MappingBook(database)
 change_log = ChangeLog(database, book, call_seconds=call_seconds, claim_seconds=claim_seconds)
 topic = PubsubTopic(topics.postgres_changes, max_changes=MAX_SEND)
+turn = Turn()
 
 
 @functions_framework.http
 def drain_change_log(request: flask.Request) -> tuple[str, int] | tuple[str, int, dict[str, str]]:
     if request.method in ("GET", "HEAD"):
         return health.ok(DOOR)
+    if request.path.strip("/") == work_topic.PATH:
+        return push.answer(DOOR, request.get_json(silent=True), handle=_nudged, bury=_bury)
     listen = min(request.args.get("listen", 0.0, type=float), BUDGET_SECONDS)
     try:
         records = _run(listen, request.headers.get("traceparent", ""))
@@ -41,16 +49,32 @@ def drain_change_log(request: flask.Request) -> tuple[str, int] | tuple[str, int
     return f"{records}\n", 200
 
 
+def _nudged(delivery: push.Delivery) -> tuple[()]:
+    """Drain; a hundred nudges at once cost two drains."""
+    if work_topic.read(delivery, work.NUDGE):
+        with turn.unless_covered() as ours:
+            if ours:
+                _drain(time.monotonic(), delivery.trace)
+    return ()
+
+
+def _bury(delivery: push.Delivery, exc: Terminal) -> None:
+    letters.bury_bytes(work.TOPIC, delivery.message_id, delivery.data, exc, delivery.attempt)
+
+
 def _run(listen: float, trace: str) -> int:
     """Drain; then, in a listen window, drain again whenever something is captured."""
     began = time.monotonic()
     if listen <= 0:
-        return _drain(began, trace)
+        with turn.alone():
+            return _drain(began, trace)
     with Listener(database_settings) as listener:
-        records = _drain(began, trace)
+        with turn.alone():
+            records = _drain(began, trace)
         while (left := began + listen - time.monotonic()) > 0:
             listener.wait(min(left, LOOK_SECONDS))
-            records += _drain(began, trace)
+            with turn.alone():
+                records += _drain(began, trace)
     return records
 
 

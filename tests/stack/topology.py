@@ -1,6 +1,6 @@
 """Topics and subscriptions as the cloud has them, with shorter waits: one machine heals faster."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 import grpc
@@ -10,8 +10,12 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 from google.pubsub_v1.types import DeadLetterPolicy, PushConfig, RetryPolicy, Subscription
 
+from common import work
+from common.pubsub.work import PATH
+
 PROJECT = "isthmus-local"
 READERS = {"salesforce-changes": "upsert_postgres", "postgres-changes": "upsert_salesforce"}
+WORKERS = {"drain_change_log": work.NUDGE}  #: who reads topic `work`, and of which kind
 ATTEMPTS = 100  #: as in the cloud
 ACK_SECONDS = 60
 RETRY = RetryPolicy(minimum_backoff=timedelta(seconds=1), maximum_backoff=timedelta(seconds=10))
@@ -32,7 +36,7 @@ def create(
     with channel:
         publisher = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
         subscriber = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
-        for topic, reader in READERS.items():
+        for topic in (*READERS, work.TOPIC):
             dead = f"{topic}-dead"
             for name in (dead, topic):
                 _topic(publisher, name)
@@ -41,15 +45,24 @@ def create(
                 ack_deadline_seconds=ack_seconds,
                 push_config=PushConfig(push_endpoint=f"{doors['keep_dead_letters']}/{topic}"),
             ))  # fmt: skip
-            _subscribe(subscriber, Subscription(
-                name=_subscription(topic), topic=topic_path(topic), retry_policy=retry,
-                ack_deadline_seconds=ack_seconds,
-                push_config=PushConfig(push_endpoint=doors[reader]),
-                dead_letter_policy=DeadLetterPolicy(
-                    dead_letter_topic=topic_path(dead), max_delivery_attempts=attempts
-                ),
-            ))  # fmt: skip
-        _topic(publisher, "work")
+            for name, endpoint, condition in _readers(topic, doors):
+                _subscribe(subscriber, Subscription(
+                    name=_subscription(name), topic=topic_path(topic), retry_policy=retry,
+                    ack_deadline_seconds=ack_seconds, filter=condition,
+                    push_config=PushConfig(push_endpoint=endpoint),
+                    dead_letter_policy=DeadLetterPolicy(
+                        dead_letter_topic=topic_path(dead), max_delivery_attempts=attempts
+                    ),
+                ))  # fmt: skip
+
+
+def _readers(topic: str, doors: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """A topic's subscriptions: name, push endpoint, filter. Of `work` each reader has its own, for its kind."""
+    if topic != work.TOPIC:
+        yield topic, doors[READERS[topic]], ""
+        return
+    for reader, kind in WORKERS.items():
+        yield f"{topic}-{reader}", f"{doors[reader]}/{PATH}", f'attributes.{work.KIND} = "{kind}"'
 
 
 def topic_path(name: str) -> str:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from common import codec
+from common import codec, work
 from common.change import Ending, Op
 from common.errors import Terminal, Transient
 from common.flows import dead_letters as flow
@@ -188,6 +188,37 @@ def test_an_empty_message_is_replayed_too():
     """No bytes at all are bytes."""
     world = World()
 
-    flow.replay({"id": 7, "topic": "work", "payload": {"bytes": ""}}, b"", world.replay)
+    flow.replay({"id": 7, "topic": "postgres-changes", "payload": {"bytes": ""}}, b"", world.replay)
 
     assert [(b"", {})] == world.topic.sent
+
+
+def test_replayed_work_finds_its_reader_again():
+    """Its subscriptions filter by kind, which is an attribute, so that one is put back."""
+    world = World()
+    data = work.encode(work.Work(work.BULK_POLL, {"job": "750x"}))
+
+    flow.replay({"id": 7, "topic": "work", "payload": {"bytes": ""}}, data, world.replay)
+
+    assert [(data, {"kind": work.BULK_POLL})] == world.topic.sent
+
+
+def test_damaged_work_is_not_replayed():
+    """Without its kind nobody would get it: it would be gone."""
+    world = World()
+
+    with pytest.raises(Terminal) as caught:
+        flow.replay({"id": 7, "topic": "work", "payload": {"bytes": ""}}, b"?", world.replay)
+
+    assert ("work_unreadable", []) == (caught.value.reason, world.topic.sent)
+
+
+def test_of_dead_work_everything_but_nudges_is_kept(topic, graveyard):
+    """What a nudge was about stands in the change log; a job's poll is found nowhere else."""
+    for kind in (work.NUDGE, work.BULK_POLL):
+        data = work.encode(work.Work(kind))
+        letter = flow.Message("work", data, "m-1", NOON, {flow.ROUND: str(flow.ROUNDS), "kind": kind})
+        assert [] == flow.keep(letter, topic, graveyard, lambda: NOON)
+
+    ((short, _, data, exc),) = graveyard.bytes
+    assert ("work", work.BULK_POLL, "attempts_used_up") == (short, work.decode(data).kind, exc.reason)
