@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -16,6 +17,8 @@ from tests.standin.web import Reply, Request
 
 Json = dict[str, Any]
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+NEWEST_VERSION = "67.0"
+_VERSION = re.compile(r"/services/data/v(\d+\.\d)(?:/|\Z)")
 
 
 @dataclass(slots=True)
@@ -64,7 +67,7 @@ class Sessions:
         self._clock = clock
         self._journal = journal
         self._sessions: dict[str, Session] = {}
-        self._actors: dict[str, Actor] = {}
+        self._actors: dict[tuple[str, str, str], Actor] = {}
 
     def register(self, client: Client, record: bool = True) -> None:
         self.clients[client.client_id] = client
@@ -99,19 +102,27 @@ class Sessions:
         self._sessions.clear()
         self._actors.clear()
 
+    def find(self, token: str) -> Session | None:
+        """The session of a token that is in force."""
+        return self._sessions.get(token)
+
     def actor(self, request: Request) -> Actor:
-        """Who calls, by the token in the Authorization header."""
-        header = request.headers.get("authorization", "")
-        found = self._actors.get(header)
+        """Who calls, by the token in the Authorization header, over which version, as which client."""
+        headers = request.headers
+        key = headers.get("authorization", ""), headers.get("sforce-call-options", ""), api_version(request.path)
+        found = self._actors.get(key)
         if found is None:
-            scheme, _, token = header.partition(" ")
-            session = self._sessions.get(token.strip()) if scheme.lower() in ("bearer", "oauth") else None
-            if session is None:
-                raise Refused("INVALID_SESSION_ID", "Session expired or invalid", status=401)
-            client = self.clients.get(session.client_id)
-            found = Actor(session.user_id, session.client_id, client.sends_outbound if client else True)
-            self._actors[header] = found
+            found = self._actors[key] = self._new_actor(*key)
         return found
+
+    def _new_actor(self, authorization: str, options: str, version: str) -> Actor:
+        scheme, _, token = authorization.partition(" ")
+        session = self.find(token.strip()) if scheme.lower() in ("bearer", "oauth") else None
+        if session is None:
+            raise Refused("INVALID_SESSION_ID", "Session expired or invalid", status=401)
+        client = self.clients.get(session.client_id)
+        sends = client.sends_outbound if client else True
+        return Actor(session.user_id, session.client_id, sends, "rest", version, call_client(options))
 
     def snapshot(self) -> list[Json]:
         """Journal entries that make all this again."""
@@ -182,6 +193,18 @@ class Sessions:
         if login is None:
             raise Denied("invalid_grant", "user hasn't approved this consumer")
         return self.open(login.user_id, client.client_id)
+
+
+def call_client(options: str) -> str:
+    """The client that a `Sforce-Call-Options` header names: `client=X, defaultNamespace=Y`."""
+    pairs = (part.partition("=") for part in options.split(","))
+    return next((value.strip() for name, _, value in pairs if name.strip().lower() == "client"), "")
+
+
+def api_version(path: str) -> str:
+    """67.0 of /services/data/v67.0/...; the newest where a path has none."""
+    match = _VERSION.match(path)
+    return match[1] if match else NEWEST_VERSION
 
 
 def _credentials(form: Json, authorization: str) -> tuple[str, str]:

@@ -94,7 +94,7 @@ class Org:
                 self._person("Standin", "Admin", "admin@standin.test")
                 self._person("Isthmus", "Integration", "integration@standin.test")
         admin, integration = users.ids[:2]
-        self.ui = Actor(admin)
+        self.ui = Actor(admin, channel="soap", call_client="SfdcInternalAPI/")  # as edits on a page arrive
         for username, user_id in (("admin@standin.test", admin), ("integration@standin.test", integration)):
             if username not in self.sessions.logins:
                 self.sessions.admit(Login(username, "standin", user_id))

@@ -97,7 +97,7 @@ def _put_deleted(store: Store, table: Table, old: Record, deleted: bool, actor: 
         "SystemModstamp": stamp,
         "LastModifiedById": actor.user_id,
     }
-    store.put(table, {**old, **changed}, None)
+    store.put(table, {**old, **changed}, actor, tells_outbound=False)
 
 
 def living(table: Table, record_id: str) -> Record:

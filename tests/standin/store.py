@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.standin import ids
 from tests.standin.clock import Clock
@@ -18,19 +18,45 @@ Change = tuple[str, str]  #: object name, record id
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: a user, through a client."""
+    """Who acts: a user, through a client, over a channel."""
 
     user_id: str
     client_id: str = ""
     sends_outbound: bool = True
+    channel: str = ""  #: rest, bulkapi or soap; empty for what the org does by itself
+    version: str = "67.0"  #: of the API that was called
+    call_client: str = ""  #: as `Sforce-Call-Options` names it
+
+    @property
+    def origin(self) -> str:
+        """The `changeOrigin` of change events; empty where no API was called."""
+        return f"com/salesforce/api/{self.channel}/{self.version};client={self.call_client}" if self.channel else ""
 
 
 @dataclass(slots=True)
 class Transaction:
     """What has been put so far, so that it can be taken back, and what is to be told when it holds."""
 
-    undo: list[tuple[Table, str, Record | None]] = field(default_factory=list)
+    undo: list[tuple[Table, str, Record | None, Actor | None]] = field(default_factory=list)
     notify: dict[Change, None] = field(default_factory=dict)
+
+
+class Committed(NamedTuple):
+    """One record's way through a transaction: what it was before, what it is after, and who changed it first.
+
+    `old` is None for a record that is new, `new` for one that is gone for good; `actor` is None for what the stand-in
+    does for itself. Neither record is ever changed in place.
+    """
+
+    table: Table
+    record_id: str
+    old: Record | None
+    new: Record | None
+    actor: Actor | None
+
+
+#: Told of each commit, under the lock; what it returns is written into the commit's journal entry.
+Listener = Callable[[list[Committed]], Json]
 
 
 class Store:
@@ -42,6 +68,7 @@ class Store:
         self.tables: dict[str, Table] = {}
         self.check_references = True
         self.on_commit: Callable[[list[Change]], list[Json]] = lambda changes: []
+        self.listeners: list[Listener] = []
         self._journal = journal
         self._by_lower: dict[str, Table] = {}
         self._transaction: Transaction | None = None
@@ -109,11 +136,11 @@ class Store:
             finally:
                 self._transaction = None
 
-    def put(self, table: Table, record: Record, actor: Actor | None) -> None:
+    def put(self, table: Table, record: Record, actor: Actor | None, tells_outbound: bool = True) -> None:
         """Store a record in the open transaction; outbound messages follow where the actor sends them."""
         transaction = self._open()
-        transaction.undo.append((table, record["Id"], table.put(record)))
-        if actor is not None and actor.sends_outbound:
+        transaction.undo.append((table, record["Id"], table.put(record), actor))
+        if tells_outbound and actor is not None and actor.sends_outbound:
             transaction.notify[table.sobject.name, record["Id"]] = None
 
     def mark(self) -> int:
@@ -123,9 +150,9 @@ class Store:
     def roll_back(self, mark: int) -> None:
         transaction = self._open()
         while len(transaction.undo) > mark:
-            table, record_id, old = transaction.undo.pop()
+            table, record_id, old, _ = transaction.undo.pop()
             table.take_back(record_id, old)
-        kept = {(table.sobject.name, record_id) for table, record_id, _ in transaction.undo}
+        kept = {(table.sobject.name, record_id) for table, record_id, *_ in transaction.undo}
         transaction.notify = {change: None for change in transaction.notify if change in kept}
 
     def _open(self) -> Transaction:
@@ -136,11 +163,15 @@ class Store:
     def _commit(self, transaction: Transaction) -> None:
         if not transaction.undo:
             return
-        changed = {(table.sobject.name, record_id): table for table, record_id, _ in transaction.undo}
-        records = [[name, table.records[record_id]] for (name, record_id), table in changed.items()]
-        queued = self.on_commit(list(transaction.notify))
+        changes = _merged(transaction)
+        records = [[change.table.sobject.name, change.new] for change in changes if change.new is not None]
         entry: Json = {"k": "put", "records": records}
-        self._journal({**entry, "queued": queued} if queued else entry)
+        queued = self.on_commit(list(transaction.notify))
+        if queued:
+            entry["queued"] = queued
+        for listener in self.listeners:
+            entry.update(listener(changes))
+        self._journal(entry)
 
     def restore(self, name: str, record: Record) -> None:
         """A record from the journal."""
@@ -162,3 +193,11 @@ class Store:
             message = f"{field_label}: id value of incorrect type: {record_id}"
             return Refused("MALFORMED_ID", message, [field_label])
         return Refused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", [])
+
+
+def _merged(transaction: Transaction) -> list[Committed]:
+    """Each changed record once, in the order of the first changes."""
+    first: dict[Change, tuple[Table, str, Record | None, Actor | None]] = {}
+    for put in transaction.undo:
+        first.setdefault((put[0].sobject.name, put[1]), put)
+    return [Committed(table, key, old, table.records.get(key), actor) for table, key, old, actor in first.values()]
