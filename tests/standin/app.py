@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import nullcontext
 from time import perf_counter
 from typing import Any
 
 from tests.standin import control, page, rest
-from tests.standin.errors import Refused
-from tests.standin.faults import Fault
+from tests.standin.errors import Refused, WholeRequest
+from tests.standin.faults import calls
+from tests.standin.faults.register import CALL
 from tests.standin.org import Org
 from tests.standin.web import Reply, Request, refusal
 
@@ -33,32 +35,32 @@ class App:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = await _read(scope, receive)
-        started = perf_counter()
         target = f"{request.path}?{request.query_string}" if request.query_string else request.path
         ours = request.path.startswith("/standin")
-        fault = None if ours else self.org.faults.pick(target)
-        if fault is not None and fault.status is not None:
-            reply = _ordered_failure(fault.status)
-        elif len(target) > MAX_URI_BYTES:
-            reply = Reply(414, [{"message": "URI Too Long", "errorCode": "URI_TOO_LONG"}])
+        fault = None if ours else self.org.faults.for_call(target)
+        if len(target) > MAX_URI_BYTES:
+            reply: Reply | None = Reply(414, [{"message": "URI Too Long", "errorCode": "URI_TOO_LONG"}])
+        elif fault is not None:
+            reply = await calls.play(self.org, fault, request, lambda: self._work(request, target))
         else:
-            reply = answer(self.org, request)
-        if not ours:
+            reply = self._work(request, target)
+        await (_cut(send) if reply is None else _finish(reply, send))
+
+    def _work(self, request: Request, target: str) -> Reply:
+        started = perf_counter()
+        reply = answer(self.org, request, target)
+        if not request.path.startswith("/standin"):
             ms = (perf_counter() - started) * 1000
             self.org.calls.add(request.method, target, request.resource or request.path, reply.status, ms)
-        await self._finish(reply, fault, send)
+        return reply
 
-    async def _finish(self, reply: Reply, fault: Fault | None, send: Send) -> None:
-        if fault is not None and fault.timeout_seconds:
-            await asyncio.sleep(fault.timeout_seconds)
-        if fault is not None and fault.drop_after_commit:
-            await _cut(send)
-            return
-        body = reply.encoded()
-        headers = {"content-length": str(len(body)), "content-type": reply.content_type, **reply.headers}
-        raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-        await send({"type": "http.response.start", "status": reply.status, "headers": raw})
-        await send({"type": "http.response.body", "body": body})
+
+async def _finish(reply: Reply, send: Send) -> None:
+    body = reply.encoded()
+    headers = {"content-length": str(len(body)), "content-type": reply.content_type, **reply.headers}
+    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": reply.status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:
@@ -87,17 +89,19 @@ async def _cut(send: Any) -> None:
     await asyncio.sleep(0.01)  # until the loop has told uvicorn that the peer is gone
 
 
-def _ordered_failure(status: int) -> Reply:
-    words = {
-        401: ("Session expired or invalid", "INVALID_SESSION_ID"),
-        403: ("TotalRequests Limit exceeded.", "REQUEST_LIMIT_EXCEEDED"),
-    }
-    message, code = words.get(status, ("Server unavailable (fault to order)", "SERVER_UNAVAILABLE"))
-    return Reply(status, [{"message": message, "errorCode": code}])
-
-
-def answer(org: Org, request: Request) -> Reply:
+def answer(org: Org, request: Request, target: str = "") -> Reply:
     """The answer of any road; refusals become Salesforce's error bodies."""
+    token = CALL.set(target or request.path)
+    try:
+        with org.store.transaction() if org.faults.spoil_requests else nullcontext():
+            return _answer(org, request)
+    except WholeRequest as exc:
+        return _with_usage(org, refusal(exc.refused))
+    finally:
+        CALL.reset(token)
+
+
+def _answer(org: Org, request: Request) -> Reply:
     try:
         if request.path.startswith(REST):
             return _rest(org, request)
@@ -110,10 +114,10 @@ def _rest(org: Org, request: Request) -> Reply:
     if request.path.rstrip("/") == REST:
         request.resource = "versions"
         return Reply(200, rest.versions())
-    request.actor = org.sessions.actor(request)
-    used = org.calls.count_api_call()
-    if org.settings["enforceApiLimit"] and used > org.settings["dailyApiRequests"]:
+    request.actor = request.actor or org.sessions.actor(request)
+    if org.settings["enforceApiLimit"] and org.calls.used_today >= org.settings["dailyApiRequests"]:
         raise Refused("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403)
+    org.calls.count_api_call()
     return _with_usage(org, rest.dispatch(org, request))
 
 

@@ -98,6 +98,17 @@ class Sessions:
         self._journal({"k": "expired"})
         return count
 
+    def expire(self, request: Request) -> None:
+        """End the session of a call, if it has one."""
+        token = request.headers.get("authorization", "").partition(" ")[2].strip()
+        if self.forget(token):
+            self._journal({"k": "session-ended", "token": token})
+
+    def forget(self, token: str) -> bool:
+        """Whether there was such a session; there is none now."""
+        self._actors.clear()
+        return self._sessions.pop(token, None) is not None
+
     def forget_all(self) -> None:
         self._sessions.clear()
         self._actors.clear()

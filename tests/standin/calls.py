@@ -8,7 +8,8 @@ from tests.standin.clock import Clock
 
 Json = dict[str, Any]
 KEPT = 1000
-DAY_SECONDS = 86_400
+HOUR_SECONDS = 3600
+HOURS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +30,23 @@ class Calls:
         self._by_resource: Counter[tuple[str, str]] = Counter()
         self._by_status: Counter[int] = Counter()
         self._ms: Counter[tuple[str, str]] = Counter()
-        self._day = -1
-        self.used_today = 0
+        self._hours: deque[list[int]] = deque()  #: hour and calls, oldest first
+        self._used = 0
 
-    def count_api_call(self) -> int:
-        """Add one to today's usage; returns it."""
-        day = int(self._clock.now() // DAY_SECONDS)
-        if day != self._day:
-            self._day, self.used_today = day, 0
-        self.used_today += 1
-        return self.used_today
+    def count_api_call(self) -> None:
+        hour = int(self._clock.now() // HOUR_SECONDS)
+        if not self._hours or self._hours[-1][0] != hour:
+            self._hours.append([hour, 0])
+        self._hours[-1][1] += 1
+        self._used += 1
+
+    @property
+    def used_today(self) -> int:
+        """API calls of the last 24 hours: Salesforce's day rolls, hour by hour."""
+        oldest = int(self._clock.now() // HOUR_SECONDS) - HOURS
+        while self._hours and self._hours[0][0] <= oldest:
+            self._used -= self._hours.popleft()[1]
+        return self._used
 
     def add(self, method: str, path: str, resource: str, status: int, ms: float) -> None:
         self._recent.append(Call(method, path, status, round(ms, 2), self._clock.now()))
@@ -67,4 +75,5 @@ class Calls:
         self._by_resource.clear()
         self._by_status.clear()
         self._ms.clear()
-        self.used_today = 0
+        self._hours.clear()
+        self._used = 0

@@ -1,9 +1,8 @@
 """The control API below /standin: what tests and the stack ask of the stand-in itself, without a session."""
 
 from collections.abc import Callable
-from typing import Any
 
-from tests.standin import records, wsdl
+from tests.standin import records, schema_change, wsdl
 from tests.standin.auth import Client, Login
 from tests.standin.clock import rest_time
 from tests.standin.errors import Refused, not_found
@@ -26,8 +25,14 @@ def _route(org: Org, request: Request, rest: list[str]) -> Reply:
     match rest:
         case [name] if name in PLAIN:
             return PLAIN[name](org, request)
-        case ["objects", name, "fields"] if request.method == "POST":
-            return _add_fields(org, name, request.json())
+        case []:
+            return Reply(200, {path: text for path, text in CALLS})
+        case ["objects", name, "fields"]:
+            return _fields(org, request, name)
+        case ["objects", name, "fields", field]:
+            return _field(org, request, name, field)
+        case ["faults", "late"]:
+            return Reply(200, {"waiting": len(org.late)})
         case ["calls", "summary"]:
             return Reply(200, org.calls.summary())
         case ["outbound-messages", "queue"]:
@@ -74,12 +79,30 @@ def _objects(org: Org, request: Request) -> Reply:
     return Reply(200, shown)
 
 
-def _add_fields(org: Org, name: str, given: Any) -> Reply:
-    """Fields in the compact form: one, a list, or {"fields": [...]}."""
+def _fields(org: Org, request: Request, name: str) -> Reply:
+    """GET: names, types, durable ids. POST, in the compact form: one field, a list, or {"fields": [...]}."""
     table = org.store.table(name)
+    if request.method == "GET":
+        ids = table.sobject.field_ids
+        fields = table.sobject.fields.values()
+        return Reply(200, [{"name": f.name, "type": f.type, "id": ids.get(f.name)} for f in fields])
+    _posted(request)
+    given = request.json()
     listed = given.get("fields", [given]) if isinstance(given, dict) else given
     org.store.place(table.sobject.with_fields(listed, org.clock.now()))
     return Reply(201, {"fields": [field["name"] for field in listed]})
+
+
+def _field(org: Org, request: Request, name: str, field: str) -> Reply:
+    """POST: rename (`name`), widen or retype. DELETE: remove with its values."""
+    table = org.store.table(name)
+    if request.method == "DELETE":
+        schema_change.remove(org.store, table, field)
+        return Reply(204)
+    _posted(request)
+    renamed = schema_change.change(org.store, table, field, request.json_object())
+    org.queue.rename_field(table.sobject.name, field, renamed)
+    return Reply(200, {"name": renamed, "id": table.sobject.field_ids.get(renamed)})
 
 
 def _calls(org: Org, request: Request) -> Reply:
@@ -206,3 +229,29 @@ def _plain() -> dict[str, Handler]:
 
 
 PLAIN = _plain()
+CALLS = (
+    ("GET /standin/", "this list"),
+    ("GET, POST clock", '{"move_seconds": n}: moves the clock and does what has become due'),
+    ("POST reset", '{"objects": false}: forget records, messages, calls, faults, settings; true: uploaded objects too'),
+    ("GET, POST objects", "names and counts; upload a describe body or a compact form, or a list of them"),
+    ("GET, POST objects/{name}/fields", "names, types and durable ids; add fields in the compact form"),
+    (
+        "POST, DELETE objects/{name}/fields/{field}",
+        "rename (name), widen (length) or retype (type) a custom field; remove it",
+    ),
+    ("GET, DELETE calls", "the last calls (?limit=)"),
+    ("GET calls/summary", "counts by resource and by status, API calls of the last 24 hours"),
+    ("GET, POST outbound-messages", '{"name", "object", "fields", "endpoint", "includeSessionId", "userId"}'),
+    ("DELETE outbound-messages/{id}", "remove a definition and its queue"),
+    ("GET outbound-messages/{id}/wsdl", "its WSDL"),
+    ("GET outbound-messages/queue", "what waits, attempts, last error"),
+    ("POST sessions", '{"username", "client_id", "token"}: open a session, also with a token of your own'),
+    ("POST sessions/expire", "end all sessions"),
+    ("GET, POST clients", '{"client_id", "client_secret", "username", "public_key", "sendOutboundMessages"}'),
+    ("POST users", '{"username", "password", "last_name", "email"}'),
+    ("GET, POST settings", "see the README"),
+    ("GET, POST, DELETE faults", "faults in force and how often each happened; order one; end all"),
+    ("GET faults/late", "calls that were not answered and whose work is still to be done"),
+    ("GET deleted", "the recycle bin (?object=)"),
+    ("POST records/{id}/undelete", "take a record out of the recycle bin"),
+)

@@ -4,10 +4,12 @@ import gzip
 import http.client
 import ssl
 import threading
+from collections import Counter
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from tests.standin import soap
+from tests.standin.faults.register import Faults
 from tests.standin.outbound import Definition, Notification, OutboundQueue
 
 TIMEOUT_SECONDS = 60.0  #: Salesforce's own limit for one delivery
@@ -25,9 +27,11 @@ _HEADERS = {
 class Deliverer:
     """Runs the sending threads; each keeps one connection for each endpoint's host."""
 
-    def __init__(self, queue: OutboundQueue, write: Write) -> None:
+    def __init__(self, queue: OutboundQueue, write: Write, faults: Faults) -> None:
         self._queue = queue
         self._write = write
+        self._faults = faults
+        self._order = Order()
         self._threads = [
             threading.Thread(target=self._run, name=f"outbound-{n}", daemon=True) for n in range(IN_FLIGHT)
         ]
@@ -39,21 +43,73 @@ class Deliverer:
     def stop(self, timeout_seconds: float = 2.0) -> None:
         """Take nothing more; what is under way is given this long, then it is tried again after a restart."""
         self._queue.close()
+        self._order.end()
         for thread in self._threads:
             thread.join(timeout_seconds / IN_FLIGHT)
 
     def _run(self) -> None:
         post = Poster()
         while (taken := self._queue.take()) is not None:
-            definition, batch = taken
-            self._queue.settle(definition, batch, self._send(post, definition, batch))
+            self._handle(post, *taken)
         post.close()
 
-    def _send(self, post: "Poster", definition: Definition, batch: list[Notification]) -> str | None:
-        try:
-            return soap.ack_problem(*post.post(definition.endpoint, self._write(definition, batch)))
-        except (OSError, http.client.HTTPException, ValueError) as exc:
-            return f"{type(exc).__name__}: {exc}"
+    def _handle(self, post: "Poster", definition: Definition, batch: list[Notification]) -> None:
+        """Send one message, or do to it what a fault says."""
+        body = self._write(definition, batch)  # before a fault is counted: who sees it counted knows what was written
+        held = any(n.held for n in batch)
+        fault = None if held else self._faults.for_message(definition.name, definition.endpoint)
+        kind, seconds = (fault.value, float(fault.order.get("seconds", 1.0))) if fault else ("", 0.0)
+        if kind == "delay":
+            self._queue.hold(definition, batch, seconds)
+            return
+        if kind == "lose":
+            self._queue.settle(definition, batch, None)
+            return
+        if kind == "reorder":
+            self._order.wait_to_be_overtaken(definition.id, seconds)
+        problem = _send(post, definition.endpoint, body)
+        if kind == "duplicate":
+            problem = _send(post, definition.endpoint, body)
+        self._order.sent(definition.id)
+        self._queue.settle(definition, batch, problem)
+
+
+def _send(post: "Poster", endpoint: str, body: bytes) -> str | None:
+    """Why the message was not taken; None when it was."""
+    try:
+        return soap.ack_problem(*post.post(endpoint, body))
+    except (OSError, http.client.HTTPException, ValueError) as exc:
+        return f"{type(exc).__name__}: {exc}"
+
+
+class Order:
+    """Lets a message that was written be overtaken by later ones of its definition."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._sent: Counter[str] = Counter()
+        self._waiting = 0
+        self._ended = False
+
+    def wait_to_be_overtaken(self, definition_id: str, seconds: float) -> None:
+        """Wait until another message is sent, this long at most; one thread always stays free to send it."""
+        with self._changed:
+            if self._waiting >= IN_FLIGHT - 1:
+                return
+            before = self._sent[definition_id]
+            self._waiting += 1
+            self._changed.wait_for(lambda: self._ended or self._sent[definition_id] > before, seconds)
+            self._waiting -= 1
+
+    def sent(self, definition_id: str) -> None:
+        with self._changed:
+            self._sent[definition_id] += 1
+            self._changed.notify_all()
+
+    def end(self) -> None:
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
 
 
 class Poster:

@@ -30,6 +30,14 @@ class Unreadable(Refused):
     """A body that fails while it is read: the whole request is refused, not one record."""
 
 
+class WholeRequest(Exception):
+    """A call that fails whole, whatever was in it: nothing that it did stays."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(f"{code}: {message}")
+        self.refused = Refused(code, message, status=status)
+
+
 def not_found(message: str = "The requested resource does not exist") -> Refused:
     return Refused("NOT_FOUND", message, status=404)
 

@@ -15,11 +15,12 @@ from tests.standin.calls import Calls
 from tests.standin.clock import Clock
 from tests.standin.cursors import Cursors
 from tests.standin.delivery import Deliverer
-from tests.standin.faults import Faults
+from tests.standin.faults.register import Faults
 from tests.standin.journal import Entry, Journal
+from tests.standin.late import Late
 from tests.standin.outbound import Definition, Notification, OutboundQueue
 from tests.standin.schema import Field, SObject
-from tests.standin.store import Actor, Store
+from tests.standin.store import Actor, Store, object_entry
 
 Json = dict[str, Any]
 
@@ -42,7 +43,8 @@ class Org:
         self.base_url = "http://127.0.0.1"
         self.clock = Clock()
         self.calls = Calls(self.clock)
-        self.faults = Faults()
+        self.faults = Faults(self.clock)
+        self.late = Late(self.clock)
         self.cursors = Cursors()
         self.settings = dict(SETTINGS)
         self._journal = Journal(data) if data else None
@@ -51,7 +53,8 @@ class Org:
         self.queue = OutboundQueue(self.clock, self.write)
         self.sessions = Sessions(self.id, self.clock, self.write)
         self.store.on_commit = self.queue.enqueue
-        self._deliverer = Deliverer(self.queue, self.outbound_body)
+        self.store.spoil = self.faults.spoil
+        self._deliverer = Deliverer(self.queue, self.outbound_body, self.faults)
         self.ui = Actor("")
 
     def write(self, entry: Json) -> None:
@@ -123,6 +126,7 @@ class Org:
             self.settings = dict(SETTINGS)
             self.calls.clear()
             self.faults.clear()
+            self.late.clear()
             self.cursors.clear()
             for name in list(self.store.tables):
                 if name != "User":
@@ -172,7 +176,7 @@ class Org:
         yield {"k": "clock", "offset": self.clock.offset_seconds}
         yield {"k": "settings", "settings": self.settings}
         for table in self.store.tables.values():
-            yield {"k": "object", "raw": table.sobject.raw, "at": table.sobject.changed_at}
+            yield object_entry(table.sobject)
             yield {"k": "next", "name": table.sobject.name, "number": table.source.next_number}
             records = iter(table.records.values())
             while chunk := [[table.sobject.name, record] for record in islice(records, RECORDS_PER_LINE)]:
@@ -189,7 +193,7 @@ class Org:
                 for queued in entry.get("queued", ()):
                     self.queue.restore(queued)
             case "object":
-                self.store.place(SObject(entry["raw"], entry["at"]), record=False)
+                self.store.place(SObject(entry["raw"], entry["at"], entry.get("ids")), record=False)
             case "next":
                 source = self.store.tables[entry["name"]].source
                 source.next_number = max(source.next_number, entry["number"])
@@ -210,6 +214,8 @@ class Org:
                 self.sessions.admit(Login(**entry["login"]), record=False)
             case "session":
                 self.sessions.keep(Session(**entry["session"]))
+            case "session-ended":
+                self.sessions.forget(entry["token"])
             case "expired":
                 self.sessions.forget_all()
             case "outbound":
@@ -232,6 +238,7 @@ class Org:
         self.clock.move(seconds)
         self.write({"k": "clock", "offset": self.clock.offset_seconds})
         self.queue.clock_moved()
+        self.late.run_due()
 
     def clients_json(self) -> list[Json]:
         return [asdict(client) | {"client_secret": "***"} for client in self.sessions.clients.values()]

@@ -4,7 +4,7 @@ import heapq
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from tests.standin.clock import Clock
@@ -50,6 +50,7 @@ class Notification:
     attempts: int = 0
     due_at: float = 0.0
     last_error: str | None = None
+    held: bool = False  #: a fault has delayed it already
 
 
 @dataclass(slots=True)
@@ -105,11 +106,22 @@ class OutboundQueue:
 
     def add(self, definition: Definition, record: bool = True) -> None:
         with self._changed:
-            line = self._lines[definition.id] = Line(definition)
-            self._by_object.setdefault(definition.object, []).append(line)
+            known = self._lines.get(definition.id)
+            if known is not None:
+                known.definition = definition
+            else:
+                line = self._lines[definition.id] = Line(definition)
+                self._by_object.setdefault(definition.object, []).append(line)
         self.definition_ids.seen(definition.id)
         if record:
             self._journal({"k": "outbound", "definition": asdict(definition)})
+
+    def rename_field(self, sobject: str, old: str, new: str) -> None:
+        """Let the definitions of an object follow a field to its new name."""
+        for definition in self.definitions():
+            if definition.object == sobject and old in definition.fields:
+                names = tuple(sorted(new if name == old else name for name in definition.fields))
+                self.add(replace(definition, fields=names))
 
     def remove(self, definition_id: str) -> bool:
         """Forget a definition and what waits in its queue."""
@@ -184,6 +196,20 @@ class OutboundQueue:
                 batch.append(found)
         line.in_flight += len(batch)
         return batch
+
+    def hold(self, definition: Definition, batch: list[Notification], seconds: float) -> None:
+        """Put back what was taken: due again that much later, with the data of then."""
+        with self._changed:
+            line = self._lines.get(definition.id)
+            if line is None:
+                return
+            line.in_flight -= len(batch)
+            for found in batch:
+                found.held, found.due_at = True, self._clock.now() + seconds
+                if found.record_id not in line.current:
+                    line.current[found.record_id] = found
+                    heapq.heappush(line.waiting, (found.due_at, found.id, found))
+            self._changed.notify_all()
 
     def settle(self, definition: Definition, batch: list[Notification], problem: str | None) -> None:
         """Note how sending went: done, or to be tried again later, or dropped after a day."""

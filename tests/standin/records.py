@@ -23,6 +23,7 @@ def type_of(raw: Json) -> str:
 def insert(store: Store, table: Table, raw: Json, actor: Actor) -> str:
     """Create a record; returns its id."""
     sobject = table.sobject
+    store.spoil("insert", sobject.name, raw, {})
     values = _values(store, sobject, raw, creating=True)
     missing = [name for name in sobject.required if values.get(name) is None]
     if missing:
@@ -53,6 +54,7 @@ def _new_record(store: Store, table: Table, values: Json, actor: Actor) -> Recor
 def update(store: Store, table: Table, record_id: str, raw: Json, actor: Actor) -> None:
     """Change a living record."""
     old = living(table, record_id)
+    store.spoil("update", table.sobject.name, raw, old)
     values = _values(store, table.sobject, raw, creating=False)
     _forbid_duplicates(table, values, old["Id"])
     _put_changed(store, table, old, values, actor)
@@ -77,7 +79,9 @@ def _name_person(record: Record) -> None:
 
 def delete(store: Store, table: Table, record_id: str, actor: Actor) -> None:
     """Move a record to the recycle bin; no outbound message follows, as in Salesforce."""
-    _put_deleted(store, table, living(table, record_id), True, actor)
+    old = living(table, record_id)
+    store.spoil("delete", table.sobject.name, {}, old)
+    _put_deleted(store, table, old, True, actor)
 
 
 def undelete(store: Store, table: Table, record_id: str, actor: Actor) -> None:
@@ -85,6 +89,7 @@ def undelete(store: Store, table: Table, record_id: str, actor: Actor) -> None:
     record = table.records.get(ids.to_18(record_id) or "")
     if record is None or not record["IsDeleted"]:
         raise Refused("UNDELETE_FAILED", "Entity is not in the recycle bin", [])
+    store.spoil("undelete", table.sobject.name, {}, record)
     _forbid_duplicates(table, record, record["Id"])
     _put_deleted(store, table, record, False, actor)
 

@@ -52,9 +52,10 @@ def _field(raw: Json) -> Field:
 class SObject:
     """One object type."""
 
-    def __init__(self, raw: Json, changed_at: float) -> None:
+    def __init__(self, raw: Json, changed_at: float, field_ids: dict[str, str] | None = None) -> None:
         self.raw = raw
         self.changed_at = changed_at
+        self.field_ids = field_ids or {}  #: durable ids (00N...) of the custom fields: a rename keeps them
         self.name: str = raw["name"]
         self.label: str = raw["label"]
         self.prefix: str = raw["keyPrefix"]
@@ -79,7 +80,7 @@ class SObject:
         """The same object with fields added (or replaced, by name)."""
         new = {field["name"]: describe.field_describe(field) for field in added}
         kept = [field for field in self.raw["fields"] if field["name"] not in new]
-        return SObject({**self.raw, "fields": [*kept, *new.values()]}, changed_at)
+        return SObject({**self.raw, "fields": [*kept, *new.values()]}, changed_at, self.field_ids)
 
 
 def _is_required(field: Field) -> bool:

@@ -59,6 +59,11 @@ class Committed(NamedTuple):
 Listener = Callable[[list[Committed]], Json]
 
 
+def object_entry(sobject: SObject) -> Json:
+    """The journal's entry of an object type."""
+    return {"k": "object", "raw": sobject.raw, "at": sobject.changed_at, "ids": sobject.field_ids}
+
+
 class Store:
     """Tables by object name. Changes happen inside `transaction()`, which holds the lock."""
 
@@ -69,10 +74,12 @@ class Store:
         self.check_references = True
         self.on_commit: Callable[[list[Change]], list[Json]] = lambda changes: []
         self.listeners: list[Listener] = []
-        self._journal = journal
+        self.spoil: Callable[[str, str, Json, Json], None] = lambda operation, sobject, body, old: None
+        self.write = journal  #: appends an entry to the journal
         self._by_lower: dict[str, Table] = {}
         self._transaction: Transaction | None = None
         self._custom_objects = 0
+        self._field_ids = ids.IdSource("00N")
 
     def table(self, name: str) -> Table:
         """The table of an object, by name in any case."""
@@ -106,9 +113,17 @@ class Store:
             if table is None:
                 table = self.tables[sobject.name] = Table(sobject)
                 self._by_lower[sobject.name.lower()] = table
+            self._number_fields(sobject, table.sobject.field_ids)
             table.describe(sobject)
             if record:
-                self._journal({"k": "object", "raw": sobject.raw, "at": sobject.changed_at})
+                self.write(object_entry(sobject))
+
+    def _number_fields(self, sobject: SObject, known: dict[str, str]) -> None:
+        known = known | sobject.field_ids
+        for field_id in known.values():
+            self._field_ids.seen(field_id)
+        custom = [name for name, field in sobject.fields.items() if field.raw["custom"]]
+        sobject.field_ids = {name: known.get(name) or self._field_ids.take() for name in custom}
 
     def empty(self, name: str) -> None:
         """Forget an object's records."""
@@ -120,10 +135,15 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """All or nothing. One inside another is part of it: the outer one ends both."""
+        """All or nothing. One inside another is part of it: when it fails, only its own work is taken back."""
         with self.lock:
             if self._transaction is not None:
-                yield self._transaction
+                start = self.mark()
+                try:
+                    yield self._transaction
+                except BaseException:
+                    self.roll_back(start)
+                    raise
                 return
             self._transaction = Transaction()
             try:
@@ -171,7 +191,7 @@ class Store:
             entry["queued"] = queued
         for listener in self.listeners:
             entry.update(listener(changes))
-        self._journal(entry)
+        self.write(entry)
 
     def restore(self, name: str, record: Record) -> None:
         """A record from the journal."""

@@ -1,0 +1,1 @@
+"""Faults to order: failures that a test asks for, seeded so that they happen again the same way."""

@@ -1,0 +1,69 @@
+"""What a fault does to a call: before its work, after it, or instead of it."""
+
+import asyncio
+from collections.abc import Callable
+
+from tests.standin.errors import Refused
+from tests.standin.faults.fault import Fault
+from tests.standin.org import Org
+from tests.standin.web import Reply, Request, refusal
+
+WORDS = {
+    401: ("Session expired or invalid", "INVALID_SESSION_ID"),
+    403: ("TotalRequests Limit exceeded.", "REQUEST_LIMIT_EXCEEDED"),
+    500: ("An unexpected error occurred. Please include this ErrorId if you contact support", "UNKNOWN_EXCEPTION"),
+}
+NO_ANSWER = 0  #: the status that the list of calls shows where the connection was cut before any work
+
+
+async def play(org: Org, fault: Fault, request: Request, work: Callable[[], Reply]) -> Reply | None:
+    """The call's answer; None where the connection is to be cut."""
+    match fault.kind:
+        case "status":
+            return _noted(org, request, failure(fault))
+        case "drop_before_work":
+            _noted(org, request, Reply(NO_ANSWER))
+            return None
+        case "expire_session":
+            org.sessions.expire(request)
+        case "latency_seconds":
+            await asyncio.sleep(fault.value)
+        case "commit_after_seconds":
+            return await _later(org, fault, request, work)
+    return await _after(fault, work())
+
+
+async def _after(fault: Fault, reply: Reply) -> Reply | None:
+    match fault.kind:
+        case "timeout_seconds":
+            await asyncio.sleep(fault.value)
+        case "status_after_commit":
+            return failure(fault)
+        case "drop_after_commit":
+            return None
+    return reply
+
+
+async def _later(org: Org, fault: Fault, request: Request, work: Callable[[], Reply]) -> Reply | None:
+    """No answer, and the work later. Whether the caller is signed in is decided now, as in Salesforce."""
+    try:
+        request.actor = org.sessions.actor(request)
+    except Refused:
+        return work()
+    done = org.late.add(fault.value, work)
+    if fault.order.get("hold"):
+        await done.wait()
+    return None
+
+
+def failure(fault: Fault) -> Reply:
+    """The answer that a status fault gives."""
+    message, code = WORDS.get(fault.value, ("Server unavailable (fault to order)", "SERVER_UNAVAILABLE"))
+    order = fault.order
+    return refusal(Refused(order.get("errorCode", code), order.get("message", message), status=fault.value))
+
+
+def _noted(org: Org, request: Request, reply: Reply) -> Reply:
+    target = f"{request.path}?{request.query_string}" if request.query_string else request.path
+    org.calls.add(request.method, target, "refused by a fault", reply.status, 0.0)
+    return reply
