@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.standin.predicates import comparable
 from tests.standin.schema import Field
-from tests.standin.soql import And, Comparison, InList, Literal, Node, Not, Or, Query
+from tests.standin.soql import And, Comparison, Expression, IdSet, InList, Literal, Node, Not, Or, Query
 from tests.standin.table import Record, Table
 
 Bounds = tuple[str | None, str | None]
@@ -33,8 +33,13 @@ def _records(table: Table, found: Iterator[str]) -> Iterator[Record]:
 
 
 def _is_order(query: Query, *fields: str) -> bool:
-    asked = [(order.field.lower(), order.descending) for order in query.order]
+    asked = [(_lower(order.field), order.descending) for order in query.order]
     return asked == [(field.lower(), False) for field in fields]
+
+
+def _lower(expression: Expression) -> str:
+    """A path in lower case; empty for a call, which no index knows."""
+    return expression.lower() if isinstance(expression, str) else ""
 
 
 def candidates(table: Table, node: Node, deleted_too: bool) -> set[str] | None:
@@ -44,6 +49,8 @@ def candidates(table: Table, node: Node, deleted_too: bool) -> set[str] | None:
             return _with_value(table, field, (value,), deleted_too)
         case InList(field, values, False):
             return _with_value(table, field, values, deleted_too)
+        case IdSet(field, ids, False):
+            return _with_id(table, field, ids, deleted_too)
         case And(parts):
             found = [ids for ids in (candidates(table, part, deleted_too) for part in parts) if ids is not None]
             return min(found, key=len) if found else None
@@ -54,12 +61,26 @@ def candidates(table: Table, node: Node, deleted_too: bool) -> set[str] | None:
     return None
 
 
-def _with_value(table: Table, name: str, values: tuple[Literal, ...], deleted_too: bool) -> set[str] | None:
-    field = table.sobject.find(name)
+def _with_id(table: Table, name: Expression, ids: frozenset[str], deleted_too: bool) -> set[str] | None:
+    field = table.sobject.find(name) if isinstance(name, str) else None
+    if field is not None and field.type == "id":
+        return set(ids)
+    if field is None or not field.is_lookup:
+        return None
+    index = table.lookup(field.name)
+    found = {record_id for parent in ids for record_id in index.find(parent)}
+    return found | set(table.deleted) if deleted_too else found
+
+
+def _with_value(table: Table, name: Expression, values: tuple[Literal, ...], deleted_too: bool) -> set[str] | None:
+    field = table.sobject.find(name) if isinstance(name, str) else None
     if field is None or any(value.kind in ("null", "period") for value in values):
         return None
     if field.type == "id":
         return {found for found in (comparable(field, value) for value in values) if found}
+    if field.is_lookup:
+        parents = frozenset(str(parent) for parent in (comparable(field, value) for value in values) if parent)
+        return _with_id(table, field.name, parents, deleted_too)
     if field.name not in table.keys:
         return None
     found = {record_id for value in values for record_id in table.find(field.name, _key(field, value))}
@@ -74,7 +95,7 @@ def _key(field: Field, literal: Literal) -> Any:
 def stamp_bounds(table: Table, node: Node) -> Bounds:
     """The least and greatest SystemModstamp that can satisfy the condition."""
     match node:
-        case Comparison(field, op, Literal("datetime") as value) if field.lower() == "systemmodstamp":
+        case Comparison(field, op, Literal("datetime") as value) if _lower(field) == "systemmodstamp":
             stamp = comparable(table.sobject.fields["SystemModstamp"], value)
             return {
                 "=": (stamp, stamp),
@@ -104,7 +125,7 @@ def _greatest(stamps: list[str | None]) -> str | None:
 def id_floor(table: Table, node: Node) -> str | None:
     """An id that every answer is greater than (or equal to)."""
     match node:
-        case Comparison(field, ">" | ">=" as op, Literal("string") as value) if field.lower() == "id":
+        case Comparison(field, ">" | ">=" as op, Literal("string") as value) if _lower(field) == "id":
             floor = comparable(table.sobject.fields["Id"], value)
             return None if floor is None else str(floor) if op == ">" else str(floor)[:15]
         case And(parts):

@@ -6,15 +6,27 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.standin import ids, periods
-from tests.standin.errors import Refused
+from tests.standin.errors import Refused, malformed_query
+from tests.standin.expressions import NUMBERS, Getter, Resolved, resolve
 from tests.standin.schema import Field, SObject
-from tests.standin.soql import And, Comparison, InList, Literal, Node, Not, Or
+from tests.standin.soql import (
+    And,
+    Comparison,
+    Expression,
+    IdSet,
+    Includes,
+    InList,
+    Literal,
+    Node,
+    Not,
+    Or,
+    SemiJoin,
+)
 from tests.standin.store import Store
 from tests.standin.table import Record
 from tests.standin.values import utc_text
 
 Predicate = Callable[[Record], bool]
-Getter = Callable[[Record], Any]
 
 TEXTS = frozenset(
     [
@@ -29,59 +41,17 @@ TEXTS = frozenset(
         "encryptedstring",
     ]
 )
-NUMBERS = frozenset(["int", "double", "currency", "percent"])
 _KINDS = {"date": "date", "datetime": "dateTime", "boolean": "boolean", "id": "ID", "reference": "reference"}
-
-
-def no_such_column(name: str, sobject: SObject) -> Refused:
-    message = (
-        f"No such column '{name}' on entity '{sobject.name}'. If you are attempting to use a custom "
-        "field, be sure to append the '__c' after the custom field name. Please reference your WSDL or "
-        "the describe call for the appropriate names."
-    )
-    return Refused("INVALID_FIELD", message)
-
-
-def resolve(store: Store, sobject: SObject, path: str) -> tuple[Field, Getter]:
-    """The field that a path (Name, Account.Owner.Name) ends at, and how to read it from a record."""
-    head, _, rest = path.partition(".")
-    if not rest:
-        field = sobject.find(head)
-        if field is None:
-            raise no_such_column(path, sobject)
-        return field, _getter(field)
-    link, parent = parent_of(store, sobject, head)
-    field, inner = resolve(store, parent, rest)
-
-    def through(record: Record) -> Any:
-        up = store.tables[parent.name].records.get(record.get(link.name, ""))
-        return inner(up) if up is not None else None
-
-    return field, through
-
-
-def parent_of(store: Store, sobject: SObject, relationship: str) -> tuple[Field, SObject]:
-    """The lookup field behind a relationship's name and the object that it leads to."""
-    link = sobject.relationships.get(relationship.lower())
-    known = [store.tables[name] for name in (link.reference_to if link else ()) if name in store.tables]
-    if link is None or not known:
-        raise Refused("INVALID_FIELD", f"Didn't understand relationship '{relationship}' in field path.")
-    return link, known[0].sobject
-
-
-def _getter(field: Field) -> Getter:
-    name = field.name
-    if field.type == "boolean":
-        return lambda record: record.get(name, False)
-    return lambda record: record.get(name)
 
 
 class Compiler:
     """Turns a WHERE tree into a predicate, for one object and one moment."""
 
-    def __init__(self, store: Store, sobject: SObject) -> None:
+    def __init__(
+        self, store: Store, sobject: SObject, resolver: Callable[[Expression], Resolved] | None = None
+    ) -> None:
         self._store = store
-        self._sobject = sobject
+        self._resolve = resolver or (lambda expression: resolve(store, sobject, expression))
 
     def compile(self, node: Node) -> Predicate:
         match node:
@@ -96,11 +66,24 @@ class Compiler:
                 return lambda record: not check(record)
             case InList():
                 return self._in_list(node)
+            case Includes():
+                return self._includes(node)
+            case IdSet():
+                return self._id_set(node)
+            case SemiJoin():
+                raise malformed_query("a semi-join cannot stand here")
             case Comparison():
                 return self._comparison(node)
 
+    def _filtered(self, expression: Expression) -> Resolved:
+        """The field of a condition, which must be one that conditions may have."""
+        field, get = self._resolve(expression)
+        if not field.raw["filterable"]:
+            raise Refused("INVALID_FIELD", f"field '{field.name}' can not be filtered in a query call")
+        return field, get
+
     def _in_list(self, node: InList) -> Predicate:
-        field, get = resolve(self._store, self._sobject, node.field)
+        field, get = self._filtered(node.field)
         if any(value.kind == "period" for value in node.values):
             raise Refused("MALFORMED_QUERY", "date literals cannot stand in an IN list")
         wanted = {comparable(field, value) for value in node.values}
@@ -109,13 +92,36 @@ class Compiler:
             return lambda record: get(record) not in wanted
         return lambda record: get(record) in wanted
 
+    def _id_set(self, node: IdSet) -> Predicate:
+        field, get = self._filtered(node.field)
+        if field.type not in ("id", "reference"):
+            raise malformed_query(f"The left operand field of a semi-join must be an ID or a lookup: {field.name}")
+        wanted = node.ids
+        if node.negated:
+            return lambda record: get(record) not in wanted
+        return lambda record: get(record) in wanted
+
+    def _includes(self, node: Includes) -> Predicate:
+        field, get = self._filtered(node.field)
+        if field.type != "multipicklist":
+            raise Refused("INVALID_FIELD", f"includes or excludes operator only valid on multipicklist: {field.name}")
+        wanted = [frozenset(part.strip().lower() for part in value.split(";")) for value in node.values]
+
+        def check(record: Record) -> bool:
+            held = frozenset((get(record) or "").lower().split(";"))
+            return any(group <= held for group in wanted) is not node.negated
+
+        return check
+
     def _comparison(self, node: Comparison) -> Predicate:
-        field, get = resolve(self._store, self._sobject, node.field)
+        field, get = self._filtered(node.field)
         if node.op == "LIKE":
             return _like(field, get, str(node.value.value))
         if node.value.kind == "period":
             return self._period(field, get, node.op, str(node.value.value))
         if node.op not in ("=", "!=") and field.type == "boolean":
+            raise Refused("INVALID_FIELD", f"field '{field.name}' does not support the operator {node.op}")
+        if node.op not in ("=", "!=") and field.type == "multipicklist":
             raise Refused("INVALID_FIELD", f"field '{field.name}' does not support the operator {node.op}")
         return _ordered(_folded(field, get), node.op, comparable(field, node.value))
 
@@ -151,8 +157,8 @@ def comparable(field: Field, literal: Literal) -> Any:
         return value
     if field.type == "datetime" and kind == "datetime":
         return utc_text(str(value).replace(" ", "+"))
-    if field.type == "time" and kind == "string":
-        return value
+    if field.type == "time" and kind == "time":
+        return field.check(value)
     raise _wrong_kind(field)
 
 

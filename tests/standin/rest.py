@@ -78,7 +78,7 @@ def _query(org: Org, request: Request, name: str, more: list[str]) -> Reply:
     text = request.query.get("q")
     if text is None:
         raise Refused("MALFORMED_QUERY", "A query string has to be specified")
-    answer = query.run(org.store, text, name == "queryAll", request.version)
+    answer = query.run(org.store, text, name == "queryAll", request.version, request.who().user_id)
     if answer.counts:
         return Reply(200, {"totalSize": answer.total, "done": True, "records": []})
     return Reply(200, org.cursors.first_page(answer, _page_size(request), request.version))

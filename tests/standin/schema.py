@@ -24,6 +24,7 @@ class Field:
     case_sensitive: bool
     reference_to: tuple[str, ...]
     relationship: str | None
+    formula: str | None
     raw: Json
 
     @property
@@ -31,8 +32,14 @@ class Field:
         """Whether an index from its values to records is kept."""
         return (self.unique or self.lookup_key) and self.type != "id"
 
+    @property
+    def is_lookup(self) -> bool:
+        """Whether an index from parents to their children may be made for it; for who changed what, never."""
+        return bool(self.reference_to) and (self.createable or self.raw["custom"])
 
-def _field(raw: Json) -> Field:
+
+def field_of(raw: Json) -> Field:
+    """A field, from its describe."""
     return Field(
         name=raw["name"],
         type=raw["type"],
@@ -45,6 +52,7 @@ def _field(raw: Json) -> Field:
         case_sensitive=raw["caseSensitive"],
         reference_to=tuple(raw["referenceTo"]),
         relationship=raw["relationshipName"],
+        formula=raw["calculatedFormula"] if raw["calculated"] else None,
         raw=raw,
     )
 
@@ -59,7 +67,7 @@ class SObject:
         self.name: str = raw["name"]
         self.label: str = raw["label"]
         self.prefix: str = raw["keyPrefix"]
-        self.fields = {f["name"]: _field(f) for f in raw["fields"]}
+        self.fields = {f["name"]: field_of(f) for f in raw["fields"]}
         self.by_lower = {name.lower(): field for name, field in self.fields.items()}
         self.relationships = {f.relationship.lower(): f for f in self.fields.values() if f.relationship}
         self.keyed = tuple(f for f in self.fields.values() if f.keyed)

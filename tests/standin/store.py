@@ -71,6 +71,7 @@ class Store:
         self.clock = clock
         self.lock = threading.RLock()
         self.tables: dict[str, Table] = {}
+        self.relations: dict[str, list[Any]] = {}  #: kept by `relations`, by parent, until an object changes
         self.check_references = True
         self.on_commit: Callable[[list[Change]], list[Json]] = lambda changes: []
         self.listeners: list[Listener] = []
@@ -115,6 +116,7 @@ class Store:
                 self._by_lower[sobject.name.lower()] = table
             self._number_fields(sobject, table.sobject.field_ids)
             table.describe(sobject)
+            self.relations.clear()
             if record:
                 self.write(object_entry(sobject))
 
@@ -132,6 +134,7 @@ class Store:
     def drop(self, name: str) -> None:
         """Forget an object and its records."""
         del self.tables[name], self._by_lower[name.lower()]
+        self.relations.clear()
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

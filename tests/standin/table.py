@@ -82,12 +82,22 @@ class Table:
         self.keys: dict[str, KeyIndex] = {}
         self.source = IdSource(sobject.prefix)
         self.counter = 0
+        self._lookups: dict[str, None] = {}
         self.describe(sobject)
 
     def describe(self, sobject: SObject) -> None:
         """Follow a changed describe: index what is now keyed."""
         self.sobject = sobject
-        self.keys = {field.name: self._index_of(field) for field in sobject.keyed}
+        looked_up = [sobject.fields[name] for name in self._lookups if name in sobject.fields]
+        self.keys = {field.name: self._index_of(field) for field in (*sobject.keyed, *looked_up)}
+
+    def lookup(self, name: str) -> KeyIndex:
+        """The index on a lookup field, made when it is first asked for: most lookups never are."""
+        index = self.keys.get(name)
+        if index is None:
+            self._lookups[name] = None
+            index = self.keys[name] = self._index_of(self.sobject.fields[name])
+        return index
 
     def _index_of(self, field: Field) -> KeyIndex:
         index = KeyIndex(field.case_sensitive)

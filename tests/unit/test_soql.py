@@ -12,7 +12,7 @@ from tests.standin.errors import Refused
 from tests.standin.org import BUILT_IN
 from tests.standin.query import run
 from tests.standin.records import delete, insert
-from tests.standin.soql import And, Comparison, InList, Literal, Not, Or, Order, Query
+from tests.standin.soql import And, Call, Comparison, InList, Item, Literal, Not, Or, Order, Query, SemiJoin
 from tests.standin.store import Actor, Store
 
 ACTOR = Actor("")
@@ -131,12 +131,15 @@ def test_any_text_survives_quoting(text):
         "SELECT Id FROM Account WHERE (A = 1",
         "SELECT Id FROM Account LIMIT x",
         "SELECT Id FROM Account LIMIT 1 LIMIT 2",
-        "SELECT Id FROM Account GROUP BY Name",
-        "SELECT Id FROM Account FOR UPDATE",
-        "SELECT Id, (SELECT Id FROM Contacts) FROM Account",
-        "SELECT MAX(Name) FROM Account",
-        "SELECT Id FROM Account WHERE Id IN (SELECT AccountId FROM Contact)",
         "SELECT Id FROM Account; DROP",
+        "SELECT * FROM Account",
+        "SELECT COUNT() , Id FROM Account",
+        "SELECT NOPE(Id) FROM Account",
+        "SELECT COUNT(Id) FROM Account GROUP BY ROLLUP(Name)",
+        "SELECT Id FROM Account FOR ever",
+        "SELECT Id FROM Account WITH DATA CATEGORY x",
+        "SELECT Id, (SELECT Id FROM Contacts FROM Account",
+        "SELECT Id FROM Account WHERE Tags INCLUDES (1)",
     ],
 )
 def test_what_is_not_understood_is_refused(text):
@@ -146,6 +149,43 @@ def test_what_is_not_understood_is_refused(text):
 
     assert "MALFORMED_QUERY" == refused.value.code
     assert refused.value.message
+
+
+def test_an_error_shows_its_place():
+    """The query, a caret below the place, row and column: as Salesforce words it."""
+    with pytest.raises(Refused) as refused:
+        soql.parse("SELECT * FROM Account")
+
+    expected = "\nSELECT * FROM Account\n       ^\nERROR at Row:1:Column:8\nunexpected token: '*'"
+    assert expected == refused.value.message
+
+
+def test_what_is_read_without_effect_is_read():
+    """Clauses that clients add and that change nothing here; ALL ROWS opens the recycle bin."""
+    text = (
+        "SELECT a.Id FROM Account a USING SCOPE everything WHERE a.Name = 'x' WITH SECURITY_ENFORCED LIMIT 1 FOR VIEW"
+    )
+
+    got = soql.parse(text)
+
+    where = Comparison("Name", "=", Literal("string", "x"))
+    assert Query(("Id",), "Account", where, limit=1, scope="everything") == got
+    assert soql.parse("SELECT Id FROM Account ALL ROWS").all_rows
+
+
+def test_groups_calls_and_sub_selects_become_trees():
+    """Functions keep their argument, aliases their name, inner queries stand where they are written."""
+    text = """SELECT CALENDAR_YEAR(CreatedDate) y, COUNT(Id) FROM Account
+              WHERE Id NOT IN (SELECT AccountId FROM Contact)
+              GROUP BY CALENDAR_YEAR(CreatedDate) HAVING COUNT(Id) > 1 ORDER BY COUNT(Id) DESC"""
+
+    got = soql.parse(text)
+
+    year, count = Call("CALENDAR_YEAR", "CreatedDate"), Call("COUNT", "Id")
+    assert (Item(year, "y"), Item(count)) == got.fields
+    assert SemiJoin("Id", Query(("AccountId",), "Contact"), negated=True) == got.where
+    assert ((year,), Comparison(count, ">", Literal("number", 1.0))) == (got.group, got.having)
+    assert (Order(count, descending=True),) == got.order
 
 
 @pytest.mark.parametrize(
@@ -172,6 +212,12 @@ def test_what_is_not_understood_is_refused(text):
         ("SystemModstamp > 2020-01-01T00:00:00Z", ["Alpha", "beta", "100% Gamma_"]),
         ("SystemModstamp < 2020-01-01T00:00:00+09:00", []),
         ("IsDeleted = true", []),
+        ("Id IN (SELECT AccountId FROM Contact)", ["Alpha"]),
+        ("Id NOT IN (SELECT AccountId FROM Contact WHERE LastName = 'Kim')", ["beta", "100% Gamma_"]),
+        ("Id IN (SELECT AccountId FROM Contact WHERE LastName = 'Lee')", []),
+        ("CALENDAR_YEAR(CreatedDate) > 2000", ["Alpha", "beta", "100% Gamma_"]),
+        ("DAY_ONLY(CreatedDate) = TODAY", ["Alpha", "beta", "100% Gamma_"]),
+        ("Account.Name = 'beta'", ["beta"]),
     ],
 )
 def test_conditions_mean_what_salesforce_means(store, where, expected):
@@ -222,6 +268,18 @@ def test_order_limit_and_offset(store):
         ("SELECT Id, id FROM Account", "INVALID_FIELD"),
         ("SELECT Id FROM Account LIMIT 1 OFFSET 2001", "NUMBER_OUTSIDE_VALID_RANGE"),
         ("SELECT FIELDS(ALL) FROM Account", "MALFORMED_QUERY"),
+        ("SELECT FIELDS(CUSTOM) FROM Account LIMIT 201", "MALFORMED_QUERY"),
+        ("SELECT Id FROM Account GROUP BY Name", "MALFORMED_QUERY"),
+        ("SELECT SUM(Name) FROM Account", "MALFORMED_QUERY"),
+        ("SELECT Name, COUNT(Id) FROM Account", "MALFORMED_QUERY"),
+        ("SELECT Id FROM Account HAVING COUNT(Id) > 1", "MALFORMED_QUERY"),
+        ("SELECT Id FROM Account WHERE COUNT(Id) > 1", "MALFORMED_QUERY"),
+        ("SELECT Id, (SELECT Id FROM Nothings) FROM Account", "INVALID_FIELD"),
+        ("SELECT Id FROM Contact WHERE AccountId IN (SELECT Name FROM Account)", "MALFORMED_QUERY"),
+        ("SELECT Id FROM Contact WHERE Name IN (SELECT Id FROM Account)", "MALFORMED_QUERY"),
+        ("SELECT Id FROM Account WHERE Description = 'x'", "INVALID_FIELD"),
+        ("SELECT Id FROM Account WHERE Name INCLUDES ('x')", "INVALID_FIELD"),
+        ("SELECT Id FROM Account USING SCOPE team", "MALFORMED_QUERY"),
     ],
 )
 def test_names_and_types_are_checked(store, text, code):
@@ -244,6 +302,13 @@ def test_names_and_types_are_checked(store, text, code):
         ("LAST_N_DAYS:3", date(2026, 3, 1), date(2026, 3, 5)),
         ("NEXT_N_DAYS:3", date(2026, 3, 5), date(2026, 3, 8)),
         ("N_DAYS_AGO:3", date(2026, 3, 1), date(2026, 3, 2)),
+        ("LAST_90_DAYS", date(2025, 12, 4), date(2026, 3, 5)),
+        ("THIS_QUARTER", date(2026, 1, 1), date(2026, 4, 1)),
+        ("LAST_FISCAL_QUARTER", date(2025, 10, 1), date(2026, 1, 1)),
+        ("LAST_N_WEEKS:2", date(2026, 2, 15), date(2026, 3, 1)),
+        ("NEXT_N_MONTHS:2", date(2026, 4, 1), date(2026, 6, 1)),
+        ("N_YEARS_AGO:1", date(2025, 1, 1), date(2026, 1, 1)),
+        ("LAST_N_FISCAL_YEARS:2", date(2024, 1, 1), date(2026, 1, 1)),
     ],
 )
 def test_date_literals_are_days(word, first, after):
