@@ -2,39 +2,12 @@
 
 import argparse
 import asyncio
-import signal
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import uvicorn
-
-from tests.standin import ids
+from tests.standin import ids, serving, tls
 from tests.standin.app import App
 from tests.standin.org import DEFAULT_ORG, Org
-
-
-class Server(uvicorn.Server):
-    """uvicorn, which says when it is ready and stops with status 0 on SIGTERM."""
-
-    def __init__(self, config: uvicorn.Config, url: str) -> None:
-        super().__init__(config)
-        self._url = url
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop)
-        print(f"standin ready {self._url}", flush=True)
-
-    def _stop(self) -> None:
-        self.should_exit = True
 
 
 def _org_id(text: str) -> str:
@@ -57,29 +30,47 @@ def _arguments() -> argparse.Namespace:
         help="describe JSON or compact forms: files, or folders of *.describe.json",
     )
     parser.add_argument("--seed-org", type=_org_id, default=DEFAULT_ORG, help=f"the org's id (default: {DEFAULT_ORG})")
-    return parser.parse_args()
+    secure = parser.add_argument_group("https", "beside http, with --tls or with --tls-cert and --tls-key")
+    secure.add_argument(
+        "--tls", type=Path, metavar="DIR", help="make (once) and use a local CA and a certificate there"
+    )
+    secure.add_argument("--tls-cert", type=Path, help="a certificate chain (PEM) of your own")
+    secure.add_argument("--tls-key", type=Path, help="its key (PEM)")
+    secure.add_argument("--https-port", type=int, default=8443, help="0 takes a free one (default: 8443)")
+    given = parser.parse_args()
+    if bool(given.tls_cert) != bool(given.tls_key):
+        parser.error("--tls-cert and --tls-key go together")
+    return given
+
+
+def _certificates(given: argparse.Namespace) -> tls.Certificates | None:
+    if given.tls_cert and given.tls_key:
+        return tls.Certificates(given.tls_cert, given.tls_key, None)
+    return tls.local(given.tls) if given.tls else None
 
 
 def main() -> None:
     given = _arguments()
-    listener = socket.create_server((given.host, given.port), backlog=512)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted ones inherit it
+    certificates = _certificates(given)
+    listener = serving.listen(given.host, given.port)
     org = Org(given.seed_org, given.data)
     org.base_url = f"http://{given.host}:{listener.getsockname()[1]}"
     org.start(given.objects)
-    config = uvicorn.Config(
-        App(org),
-        http="httptools",
-        lifespan="off",
-        log_level="warning",
-        access_log=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=2,
-    )
     try:
-        asyncio.run(Server(config, org.base_url).serve(sockets=[listener]))
+        asyncio.run(_serve(App(org), org.base_url, listener, given, certificates))
     finally:
         org.stop()
+
+
+async def _serve(
+    app: App, url: str, listener: socket.socket, given: argparse.Namespace, certificates: tls.Certificates | None
+) -> None:
+    servers, ready = [(serving.Server(app), listener)], f"standin ready {url}"
+    if certificates is not None:
+        secure = serving.listen(given.host, given.https_port)
+        servers.append((serving.Server(app, certificates), secure))
+        ready += f" https://{given.host}:{secure.getsockname()[1]} ca {certificates.ca or 'as given'}"
+    await serving.serve(servers, ready)
 
 
 if __name__ == "__main__":

@@ -80,7 +80,9 @@ async def _read(scope: Scope, receive: Receive) -> Request:
         more = message.get("more_body", False)
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
-    return Request(scope["method"], path, scope["query_string"].decode("latin-1"), headers, b"".join(parts))
+    base_url = f"{scope.get('scheme', 'http')}://{headers['host']}" if "host" in headers else ""
+    query = scope["query_string"].decode("latin-1")
+    return Request(scope["method"], path, query, headers, b"".join(parts), base_url=base_url)
 
 
 async def _cut(send: Any) -> None:
@@ -132,7 +134,7 @@ def _other(org: Org, request: Request) -> Reply:
             return Reply(200, {"status": "ok"})
         case ["services", "oauth2", "token"] if request.method == "POST":
             request.resource = "oauth2/token"
-            return org.sessions.token(request, org.base_url)
+            return org.sessions.token(request, request.base_url or org.base_url)
         case ["services", "oauth2", "userinfo"]:
             request.resource = "oauth2/userinfo"
             return _identity(org, request, org.sessions.actor(request).user_id)

@@ -38,7 +38,10 @@ class Standin:
         if not ready.startswith("standin ready "):
             self.stop()
             raise RuntimeError(f"the stand-in did not start: {ready!r}")
-        self.url = ready.split()[2]
+        words = ready.split()
+        self.url = words[2]
+        self.secure_url = words[3] if len(words) > 3 else ""  #: https, with --tls
+        self.ca = words[5] if len(words) > 3 else ""  #: the file that clients must trust
 
     def __enter__(self) -> "Standin":
         return self

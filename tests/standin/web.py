@@ -26,6 +26,7 @@ class Request:
     parsed: Any = _UNSET
     actor: Actor | None = None
     version: str = "v67.0"
+    base_url: str = ""  #: scheme and host by which the caller reached us; empty for calls inside a composite
     resource: str = ""  #: the road it took, without names and ids; for the statistics
 
     @property
