@@ -56,11 +56,12 @@ class Send:
     sfid: str | None  #: where it is known; else the record is found by its external id
     external_id: str
     fields: Map[str, Value] = field(default_factory=dict)
+    parents: frozenset[str] | None = frozenset()  #: ids that it looks up to; None where nobody knows them
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """How Salesforce took one record. `reason` is empty when it did."""
+    """How Salesforce took one record. `reason` is empty when it did, save for the fields that are `stopped`."""
 
     sfid: str | None = None
     reason: str = ""
@@ -69,6 +70,19 @@ class Sent:
     retry: bool = False  #: waiting may heal it
     retry_seconds: float = 0  #: how long at least; 0 leaves it to the usual backoff
     unknown: bool = False  #: the call may still be carried out
+    tries: int = 0  #: how many attempts are worth while; 0 is any number
+    untried: bool = False  #: no call was made for it
+    stopped: Map[str, str] = field(default_factory=dict)  #: fields left out, for Salesforce refuses them; why
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """API calls, and what the org said of its daily limit."""
+
+    calls: int = 0
+    used: int | None = None  #: by everybody, within a day
+    allowed: int | None = None
+    closed_until: datetime | None = None  #: the limit is used up; no call is made before that
 
 
 class Org(Protocol):
@@ -91,8 +105,12 @@ class Org(Protocol):
         """Create, update or delete; one answer per record, same order. A record alone never raises.
 
         Raises:
-            Misconfigured: every record would meet the same fate (login refused, object gone).
+            Misconfigured: every record would meet the same fate (login refused).
         """
+        ...
+
+    def spent(self) -> Spent:
+        """What this thread's calls have cost since it last asked."""
         ...
 
 
@@ -170,6 +188,8 @@ class Settled:
     outcome: Outcome
     sfid: str | None = None
     next_attempt_at: datetime | None = None  #: set where it is tried again
+    untried: bool = False  #: no call was made: it does not count as an attempt
+    stopped: Map[str, str] = field(default_factory=dict)  #: fields that did not go, and why: their edits stay, failed
 
 
 class Log(Protocol):

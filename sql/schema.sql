@@ -6,6 +6,17 @@
 
 CREATE SCHEMA isthmus;
 
+-- Name: bulk_state; Type: TYPE; Schema: isthmus; Owner: -
+
+CREATE TYPE isthmus.bulk_state AS ENUM (
+    'gathering',
+    'sealed',
+    'uploaded',
+    'running',
+    'done',
+    'failed'
+);
+
 -- Name: change_state; Type: TYPE; Schema: isthmus; Owner: -
 
 CREATE TYPE isthmus.change_state AS ENUM (
@@ -137,6 +148,50 @@ BEGIN
 END
 $$;
 
+-- Name: api_limit; Type: TABLE; Schema: isthmus; Owner: -
+
+CREATE TABLE isthmus.api_limit (
+    one boolean DEFAULT true NOT NULL,
+    used integer,
+    allowed integer,
+    seen_at timestamp with time zone,
+    closed_until timestamp with time zone,
+    CONSTRAINT api_limit_one_check CHECK (one)
+);
+
+-- Name: api_usage; Type: TABLE; Schema: isthmus; Owner: -
+
+CREATE TABLE isthmus.api_usage (
+    day date NOT NULL,
+    sync_config_id integer NOT NULL,
+    calls integer NOT NULL
+);
+
+-- Name: bulk_job; Type: TABLE; Schema: isthmus; Owner: -
+
+CREATE TABLE isthmus.bulk_job (
+    id bigint NOT NULL,
+    sync_config_id integer NOT NULL,
+    state isthmus.bulk_state DEFAULT 'gathering'::isthmus.bulk_state NOT NULL,
+    records integer DEFAULT 0 NOT NULL,
+    sf_jobs jsonb DEFAULT '[]'::jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    next_poll_at timestamp with time zone NOT NULL,
+    last_error text
+);
+
+-- Name: bulk_job_id_seq; Type: SEQUENCE; Schema: isthmus; Owner: -
+
+ALTER TABLE isthmus.bulk_job ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME isthmus.bulk_job_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 -- Name: change_log; Type: TABLE; Schema: isthmus; Owner: -
 
 CREATE TABLE isthmus.change_log (
@@ -156,6 +211,7 @@ CREATE TABLE isthmus.change_log (
     lease_until timestamp with time zone,
     hold_until timestamp with time zone,
     last_error text,
+    bulk_job_id bigint,
     CONSTRAINT change_log_has_data CHECK ((num_nulls(old_data, new_data) < 2)),
     CONSTRAINT change_log_times_fit_state CHECK ((
 CASE
@@ -263,6 +319,16 @@ CREATE TABLE isthmus.outbound_message (
     registered_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+-- Name: stopped_field; Type: TABLE; Schema: isthmus; Owner: -
+
+CREATE TABLE isthmus.stopped_field (
+    sync_config_id integer NOT NULL,
+    field text NOT NULL,
+    detail text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL
+);
+
 -- Name: sync_configurations; Type: TABLE; Schema: isthmus; Owner: -
 
 CREATE TABLE isthmus.sync_configurations (
@@ -342,6 +408,21 @@ ALTER TABLE isthmus.tombstone ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+-- Name: api_limit api_limit_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.api_limit
+    ADD CONSTRAINT api_limit_pkey PRIMARY KEY (one);
+
+-- Name: api_usage api_usage_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.api_usage
+    ADD CONSTRAINT api_usage_pkey PRIMARY KEY (day, sync_config_id);
+
+-- Name: bulk_job bulk_job_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.bulk_job
+    ADD CONSTRAINT bulk_job_pkey PRIMARY KEY (id);
+
 -- Name: change_log change_log_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
 
 ALTER TABLE ONLY isthmus.change_log
@@ -377,6 +458,11 @@ ALTER TABLE ONLY isthmus.migration
 ALTER TABLE ONLY isthmus.outbound_message
     ADD CONSTRAINT outbound_message_pkey PRIMARY KEY (sf_object_name, action_id);
 
+-- Name: stopped_field stopped_field_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.stopped_field
+    ADD CONSTRAINT stopped_field_pkey PRIMARY KEY (sync_config_id, field);
+
 -- Name: sync_configurations sync_configurations_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
 
 ALTER TABLE ONLY isthmus.sync_configurations
@@ -396,6 +482,14 @@ ALTER TABLE ONLY isthmus.sync_metrics
 
 ALTER TABLE ONLY isthmus.tombstone
     ADD CONSTRAINT tombstone_pkey PRIMARY KEY (id);
+
+-- Name: bulk_job_open; Type: INDEX; Schema: isthmus; Owner: -
+
+CREATE INDEX bulk_job_open ON isthmus.bulk_job USING btree (next_poll_at) WHERE (state = ANY (ARRAY['gathering'::isthmus.bulk_state, 'sealed'::isthmus.bulk_state, 'uploaded'::isthmus.bulk_state, 'running'::isthmus.bulk_state]));
+
+-- Name: change_log_bulk; Type: INDEX; Schema: isthmus; Owner: -
+
+CREATE INDEX change_log_bulk ON isthmus.change_log USING btree (bulk_job_id, record_id) WHERE (bulk_job_id IS NOT NULL);
 
 -- Name: change_log_claim; Type: INDEX; Schema: isthmus; Owner: -
 
@@ -441,10 +535,25 @@ CREATE UNIQUE INDEX tombstone_sfid ON isthmus.tombstone USING btree (table_name,
 
 CREATE TRIGGER configuration_changed AFTER INSERT OR DELETE OR UPDATE ON isthmus.sync_configurations FOR EACH STATEMENT EXECUTE FUNCTION isthmus.configuration_changed_v1();
 
+-- Name: api_usage api_usage_sync_config_id_fkey; Type: FK CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.api_usage
+    ADD CONSTRAINT api_usage_sync_config_id_fkey FOREIGN KEY (sync_config_id) REFERENCES isthmus.sync_configurations(id) ON DELETE CASCADE;
+
+-- Name: bulk_job bulk_job_sync_config_id_fkey; Type: FK CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.bulk_job
+    ADD CONSTRAINT bulk_job_sync_config_id_fkey FOREIGN KEY (sync_config_id) REFERENCES isthmus.sync_configurations(id) ON DELETE CASCADE;
+
 -- Name: conflict conflict_sync_config_id_fkey; Type: FK CONSTRAINT; Schema: isthmus; Owner: -
 
 ALTER TABLE ONLY isthmus.conflict
     ADD CONSTRAINT conflict_sync_config_id_fkey FOREIGN KEY (sync_config_id) REFERENCES isthmus.sync_configurations(id) ON DELETE CASCADE;
+
+-- Name: stopped_field stopped_field_sync_config_id_fkey; Type: FK CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.stopped_field
+    ADD CONSTRAINT stopped_field_sync_config_id_fkey FOREIGN KEY (sync_config_id) REFERENCES isthmus.sync_configurations(id) ON DELETE CASCADE;
 
 -- Name: sync_metrics sync_metrics_sync_config_id_fkey; Type: FK CONSTRAINT; Schema: isthmus; Owner: -
 

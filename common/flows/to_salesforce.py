@@ -51,10 +51,11 @@ def _send(mapping: Mapping, owed: Sequence[Owed], world: World) -> list[Settled]
 
 
 def _settled(owed: Owed, sent: Sent, world: World) -> Settled:
-    if not sent.reason:
-        return Settled(owed, Outcome(owed.change, Ending.SENT), sent.sfid)
-    if not sent.retry:
+    if not sent.reason or sent.stopped:
+        outcome = Outcome(owed.change, Ending.SENT, sent.reason, sent.hint, sent.detail)
+        return Settled(owed, outcome, sent.sfid, stopped=sent.stopped)
+    if not sent.retry or 0 < sent.tries <= owed.attempts:
         return Settled(owed, Outcome(owed.change, Ending.FAILED, sent.reason, sent.hint, sent.detail))
-    wait = world.unknown_seconds if sent.unknown else sent.retry_seconds or backoff.seconds(owed.attempts)
+    wait = world.unknown_seconds if sent.unknown else max(sent.retry_seconds, backoff.seconds(owed.attempts))
     outcome = Outcome(owed.change, Ending.WAITS, sent.reason, sent.hint, sent.detail)
-    return Settled(owed, outcome, next_attempt_at=world.now() + timedelta(seconds=wait))
+    return Settled(owed, outcome, next_attempt_at=world.now() + timedelta(seconds=wait), untried=sent.untried)

@@ -1,5 +1,6 @@
 """The change log: what Postgres owes Salesforce, claimed, fenced and settled."""
 
+import json
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -170,12 +171,32 @@ class ChangeLog:
             done = set(tx.run(_Q["settle"], results=results, mapping_id=mapping.id, now=now)[0][0])
             ours = [s for s in settled if s.owed.change.event_id in done]
             self._write_back(tx, mapping, ours)
+            self._keep(tx, mapping, ours)
             sent = [s.owed.change.record_id for s in ours if s.outcome.ending is Ending.SENT]
             heal(tx, mapping.sobject, sent)
             failed = [s.outcome for s in ours if s.outcome.ending is Ending.FAILED]
             if failed:
                 bury(tx, TOPIC, failed)
             tx.run(_Q["wake"], table=mapping.table, record_ids=[s.owed.change.record_id for s in ours])
+
+    def _keep(self, tx: Transaction, mapping: Mapping, settled: Sequence[Settled]) -> None:
+        """Edits of fields that did not go stay, failed; which fields those are is written down for people."""
+        stopped = {name: words for s in settled for name, words in s.stopped.items()}
+        arrived = {n for s in settled if s.outcome.ending is Ending.SENT for n in s.owed.send.fields} - stopped.keys()
+        tx.run(
+            _Q["fields"], mapping_id=mapping.id, arrived=sorted(arrived), stopped=json.dumps(stopped), now=self._now()
+        )
+        if stopped:
+            kept = as_json(
+                {
+                    "claim": s.owed.change.event_id,
+                    "columns": [mapping.by_name[name].column for name in s.stopped],
+                    "error": f"{s.outcome.reason}: {s.outcome.detail}",
+                }
+                for s in settled
+                if s.stopped
+            )
+            tx.run(_Q["keep"], kept=kept)
 
     def _write_back(self, tx: Transaction, mapping: Mapping, settled: Iterable[Settled]) -> None:
         sent: list[dict[str, object]] = [
@@ -264,4 +285,7 @@ def _result(settled: Settled) -> dict[str, object]:
     state = {Ending.SENT: "done", Ending.FAILED: "failed", Ending.WAITS: "retry"}[outcome.ending]
     error = ": ".join(part for part in (outcome.reason, outcome.detail) if part) or None
     next_attempt = settled.next_attempt_at.isoformat() if settled.next_attempt_at else None
-    return {"claim": settled.owed.change.event_id, "state": state, "error": error, "next_attempt_at": next_attempt}
+    return {
+        "claim": settled.owed.change.event_id, "state": state, "error": error, "next_attempt_at": next_attempt,
+        "untried": settled.untried,
+    }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -22,28 +22,31 @@ CLIENT = "isthmus"  #: names our calls in the org's logs, and our writes in chan
 CONNECT_SECONDS = 10.0
 CALL_SECONDS = 110.0  #: less than the doors' two minutes, so that a silent call is still ours to settle
 JWT_SECONDS = 180
+JSON = "application/json; charset=utf-8"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Refused(Exception):
     """Salesforce answered a whole request with an error."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, fields: Sequence[str] = ()) -> None:
         super().__init__(f"{status} {code}: {message}")
         self.status = status
         self.code = code
         self.message = message
+        self.fields = fields  #: API names, where Salesforce tells them
 
 
 class Session:
     """One org, logged in when first used and again when the session has expired. Safe to share between threads."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, call_seconds: float = CALL_SECONDS) -> None:
         self._settings = settings
         self._lock = threading.Lock()
         self._local = threading.local()
         self._client: Salesforce | None = None
         self._org_id = ""
+        self._call_seconds = call_seconds
         self.calls = 0
         self.api_usage: tuple[int, int] | None = None  #: used and allowed today, as the last answer told
 
@@ -70,7 +73,7 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def get(self, path: str, *, seconds: float = CALL_SECONDS, **query: str) -> Any:
+    def get(self, path: str, *, seconds: float | None = None, **query: str) -> Any:
         """GET below /services/data/vXX.X/. Raises as `call` does, never Unknown."""
         try:
             return self.call("GET", path, query=query, seconds=seconds)
@@ -79,7 +82,7 @@ class Session:
 
     def call(
         self, method: str, path: str, body: object = None, *,
-        query: Mapping[str, str] | None = None, seconds: float = CALL_SECONDS,
+        query: Mapping[str, str] | None = None, seconds: float | None = None,
     ) -> Any:  # fmt: skip
         """One REST call; the answer's JSON with numbers as they were written, None where it has no body.
 
@@ -89,26 +92,47 @@ class Session:
             Unknown: nobody knows whether it was carried out.
             Misconfigured: the login is refused.
         """
+        data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+        return _read(self._answered(method, path, data, JSON, query, seconds))
+
+    def text(self, method: str, path: str, body: bytes | None = None, *, content_type: str = JSON) -> str:
+        """One REST call whose answer is text, as Bulk's are. Raises as `call` does."""
+        response = self._answered(method, path, body, content_type, None, None)
+        if response.status_code >= 300:
+            _read(response)
+        return response.content.decode()
+
+    def spent(self) -> int:
+        """How many calls this thread has made since it last asked."""
+        spent: int = getattr(self._local, "calls", 0)
+        self._local.calls = 0
+        return spent
+
+    def _answered(
+        self, method: str, path: str, body: bytes | None, content_type: str, query: Mapping[str, str] | None,
+        seconds: float | None,
+    ) -> requests.Response:  # fmt: skip
         client = self._logged_in()
-        response = self._request(client, method, path, body, query, seconds)
+        response = self._request(client, method, path, body, content_type, query, seconds)
         if response.status_code == 401:
             client = self._log_in_again(client)
-            response = self._request(client, method, path, body, query, seconds)
-        return _read(response)
+            response = self._request(client, method, path, body, content_type, query, seconds)
+        return response
 
     def _request(
-        self, client: Salesforce, method: str, path: str, body: object, query: Mapping[str, str] | None, seconds: float
-    ) -> requests.Response:
+        self, client: Salesforce, method: str, path: str, body: bytes | None, content_type: str,
+        query: Mapping[str, str] | None, seconds: float | None,
+    ) -> requests.Response:  # fmt: skip
         self.calls += 1
+        self._local.calls = getattr(self._local, "calls", 0) + 1
         try:
             response = self._http().request(
-                method, client.base_url + path, params=query,
-                data=None if body is None else json.dumps(body, ensure_ascii=False).encode(),
+                method, client.base_url + path, params=query, data=body,
                 headers={
-                    "Authorization": f"Bearer {client.session_id}", "Content-Type": "application/json; charset=utf-8",
+                    "Authorization": f"Bearer {client.session_id}", "Content-Type": content_type,
                     "Sforce-Call-Options": f"client={CLIENT}",
                 },
-                timeout=(CONNECT_SECONDS, seconds), allow_redirects=False,
+                timeout=(CONNECT_SECONDS, seconds or self._call_seconds), allow_redirects=False,
             )  # fmt: skip
         except requests.ConnectTimeout as exc:
             raise Transient(
@@ -224,9 +248,7 @@ def _json_object(response: requests.Response) -> dict[str, Any]:
 
 def _read(response: requests.Response) -> Any:
     if response.status_code >= 500:
-        raise Unknown(
-            "salesforce_unavailable", f"HTTP {response.status_code}", "Salesforce is down; it is tried again."
-        )
+        raise _broken(response)
     if not response.content:
         answer: Any = None
     else:
@@ -241,8 +263,22 @@ def _read(response: requests.Response) -> Any:
     return answer
 
 
+def _broken(response: requests.Response) -> Refused | Unknown:
+    """A server's error. 500 with a code is Salesforce's own word that the call has ended; anything else is a gateway's."""
+    try:
+        answer = json.loads(response.content)
+    except ValueError:
+        answer = None
+    if response.status_code == 500 and isinstance(answer, list):
+        refused = _refused(500, answer)
+        if refused.code not in ("HTTP_500", "SERVER_UNAVAILABLE"):
+            return refused
+    return Unknown("salesforce_unavailable", f"HTTP {response.status_code}", "Salesforce is down; it is tried again.")
+
+
 def _refused(status: int, answer: Any) -> Refused:
     first = answer[0] if isinstance(answer, list) and answer else answer
     if not isinstance(first, dict):
         return Refused(status, f"HTTP_{status}", str(answer)[:200])
-    return Refused(status, str(first.get("errorCode", f"HTTP_{status}")), str(first.get("message", "")))
+    code, message = str(first.get("errorCode", f"HTTP_{status}")), str(first.get("message", ""))
+    return Refused(status, code, message, first.get("fields") or ())

@@ -101,14 +101,17 @@ HAVING count(*) < 0
 -- Write down how Salesforce took each batch. Who lost the claim in the meantime changes nothing.
 WITH results AS MATERIALIZED (
     SELECT *
-      FROM json_to_recordset(:results ::json) AS r (claim uuid, state text, error text, next_attempt_at timestamptz)
+      FROM json_to_recordset(:results ::json)
+           AS r (claim uuid, state text, error text, next_attempt_at timestamptz, untried boolean)
 ), settled AS (
     UPDATE isthmus.change_log AS c
        SET state = r.state::isthmus.change_state,
            processed_at = CASE WHEN r.state = 'done' THEN :now ::timestamptz END,
            next_attempt_at = r.next_attempt_at,
            last_error = r.error,
-           lease_until = NULL
+           lease_until = NULL,
+           bulk_job_id = NULL,
+           attempts = c.attempts - coalesce(r.untried, false)::integer
       FROM results AS r
      WHERE c.claim = r.claim
        AND c.state = 'sending'
@@ -124,6 +127,53 @@ WITH results AS MATERIALIZED (
 )
 SELECT coalesce(json_agg(DISTINCT s.claim::text), '[]')
   FROM settled AS s
+
+-- keep --
+-- Edits that arrived without some of their fields, which Salesforce refuses: what arrived becomes a settled row of its
+-- own, and what did not stays in its place, failed, so that it can be tried again and a later edit still supersedes it.
+-- From an insert on it is an update: the record is there.
+WITH kept AS MATERIALIZED (
+    SELECT *
+      FROM json_to_recordset(:kept ::json) AS k (claim uuid, columns text[], error text)
+), torn AS MATERIALIZED (
+    SELECT c.id, k.error, n.names
+      FROM kept AS k
+      JOIN isthmus.change_log AS c ON c.claim = k.claim AND c.state = 'done'
+     CROSS JOIN LATERAL (
+               SELECT array_agg(e.key) AS names
+                 FROM jsonb_each(c.new_data) AS e
+                WHERE e.key = ANY (k.columns)
+                  AND (c.change_type = 'UPDATE' OR e.value <> 'null')
+           ) AS n
+     WHERE n.names IS NOT NULL
+), arrived AS (
+    INSERT INTO isthmus.change_log
+           (table_name, record_id, change_type, old_data, new_data, processed_at, created_at, state, attempts, claim)
+    SELECT c.table_name, c.record_id, c.change_type, c.old_data - t.names, c.new_data - t.names, c.processed_at,
+           c.created_at, 'done', c.attempts, c.claim
+      FROM torn AS t
+      JOIN isthmus.change_log AS c USING (id)
+     WHERE c.new_data - t.names <> '{}'
+)
+UPDATE isthmus.change_log AS c
+   SET state = 'failed', processed_at = NULL, change_type = 'UPDATE', last_error = t.error,
+       old_data = (SELECT jsonb_object_agg(n, coalesce(c.old_data -> n, 'null')) FROM unnest(t.names) AS n),
+       new_data = (SELECT jsonb_object_agg(n, c.new_data -> n) FROM unnest(t.names) AS n)
+  FROM torn AS t
+ WHERE c.id = t.id
+
+-- fields --
+-- What is known of refused fields: those of now are noted, those that have arrived are well again.
+WITH well AS (
+    DELETE FROM isthmus.stopped_field
+     WHERE sync_config_id = :mapping_id
+       AND field = ANY (:arrived)
+)
+INSERT INTO isthmus.stopped_field (sync_config_id, field, detail, since, seen_at)
+SELECT :mapping_id, s.key, s.value, :now ::timestamptz, :now ::timestamptz
+  FROM json_each_text(:stopped ::json) AS s
+    ON CONFLICT (sync_config_id, field) DO UPDATE
+   SET detail = excluded.detail, seen_at = excluded.seen_at
 
 -- wake --
 -- Edits that came while their record was being sent can go now: wake whoever listens.

@@ -7,7 +7,7 @@ from common import clock, codec, config
 from common.change import Change, Ending
 from common.flows import drain, to_salesforce
 from common.mapping import Mapping
-from common.ports import Read, Send, Sent
+from common.ports import Read, Send, Sent, Spent
 from common.postgres.change_log import ChangeLog
 from common.postgres.connect import Connection, Database, run
 from common.postgres.mappings import MappingBook
@@ -61,6 +61,9 @@ class _AtOnce:
 
     def send(self, mapping: Mapping, sends: Sequence[Send]) -> list[Sent]:
         return [Sent(send.sfid) for send in sends]
+
+    def spent(self) -> Spent:
+        return Spent()
 
 
 class _Edited:

@@ -7,7 +7,7 @@ from datetime import datetime
 from common.change import MODSTAMP, Change, Op, Side, Value
 from common.ids import to_18
 from common.mapping import Mapping
-from common.ports import Read, Send, Sent
+from common.ports import Read, Send, Sent, Spent
 from common.salesforce.errors import refused, unanswered
 
 
@@ -97,6 +97,9 @@ class FakeOrg:
     def send(self, mapping: Mapping, sends: Sequence[Send]) -> list[Sent]:
         answers = [self._take(mapping, send) for send in sends]
         return [unanswered("no answer")] * len(sends) if self.lose_answers else answers
+
+    def spent(self) -> Spent:
+        return Spent()
 
     def _take(self, mapping: Mapping, send: Send) -> Sent:
         record = self.records.get(send.sfid) if send.sfid else self._by_external_id(mapping, send.external_id)

@@ -162,7 +162,7 @@ WANTED = {  # values of the right kind for every parameter that any query has
     "claims": ["0b6b8c3e-5e0b-4a8e-9d65-2d1f6f9a7d11"], "fields": "[]", "records": "[]", "batches": "[]",
     "results": "[]", "sent": "[]", "errors": "[]", "pairs": "[]", "retractions": "[]", "conflicts": "[]", "columns": ["name"],
     "letters": "[]", "direction": "BIDIRECTIONAL", "policy": "last_writer_wins", "state": "kept",
-    "table": "salesforce.account",
+    "table": "salesforce.account", "kept": "[]", "arrived": ["Name"], "stopped": "{}",
 }  # fmt: skip
 PARTICULAR = {"mappings.register_outbound_message": {"fields": ["Id"]}, "migrate.note": {"half": "post"}}
 

@@ -8,14 +8,15 @@ import pytest
 from common.change import Op
 from common.ports import Send
 from common.salesforce import errors
-from common.salesforce.org import _answer
+from common.salesforce.collection import answer
 from tests.fakes.factories import ACCOUNT
 
 #: Codes of whole requests; the StatusCode enumeration lists those of records only.
 OF_REQUESTS = {
     "NOT_FOUND", "INVALID_SESSION_ID", "REQUEST_LIMIT_EXCEEDED", "INVALID_TYPE", "QUERY_TIMEOUT", "PROCESSING_HALTED",
     "REQUEST_RUNNING_TOO_LONG", "SERVER_UNAVAILABLE", "UNKNOWN_EXCEPTION", "INTERNAL_ERROR", "MALFORMED_ID",
-    "INVALID_FIELD", "TOO_MANY_LOCK_FAILURE", "TXN_SECURITY_METERING_ERROR",
+    "INVALID_FIELD", "TOO_MANY_LOCK_FAILURE", "API_CURRENTLY_DISABLED", "API_DISABLED_FOR_ORG", "HTTP_420", "HTTP_429",
+    errors._CONCURRENT,
 }  # fmt: skip
 
 
@@ -82,7 +83,7 @@ def test_real_answers_of_collections(samples):
     """Each record of a partly failed upsert has its own end."""
     results = json.loads((samples / "rest" / "collections_upsert_response_partial_failure.json").read_text())
 
-    got = [_answer(Send(Op.UPSERT, None, "a-1"), result) for result in results]
+    got = [answer(Send(Op.UPSERT, None, "a-1"), result) for result in results]
 
     for result, sent in zip(results, got, strict=True):
         assert result["success"] == (not sent.reason)
@@ -95,7 +96,7 @@ def test_real_answers_of_collections(samples):
 def test_a_real_rollback_is_tried_again_but_its_culprit_is_not(samples):
     results = json.loads((samples / "rest" / "collections_upsert_response_all_or_none_rollback.json").read_text())
 
-    rolled_back, culprit = (_answer(Send(Op.UPSERT, ACCOUNT, "a-1"), result) for result in results)
+    rolled_back, culprit = (answer(Send(Op.UPSERT, ACCOUNT, "a-1"), result) for result in results)
 
     assert (True, False) == (rolled_back.retry, culprit.retry)
     assert "malformed_id" == culprit.reason
@@ -106,8 +107,8 @@ def test_deleting_what_is_gone_succeeds(code):
     """Somebody was faster; for a delete that is no error."""
     result = {"success": False, "errors": [{"statusCode": code, "message": "entity is deleted"}]}
 
-    assert "" == _answer(Send(Op.DELETE, ACCOUNT, "a-1"), result).reason
-    assert code.lower() == _answer(Send(Op.UPSERT, ACCOUNT, "a-1"), result).reason
+    assert "" == answer(Send(Op.DELETE, ACCOUNT, "a-1"), result).reason
+    assert code.lower() == answer(Send(Op.UPSERT, ACCOUNT, "a-1"), result).reason
 
 
 @pytest.mark.parametrize(
@@ -115,4 +116,4 @@ def test_deleting_what_is_gone_succeeds(code):
 )
 def test_an_answer_without_an_error_is_tried_again(result):
     """It neither worked nor said why."""
-    assert _answer(Send(Op.UPSERT, ACCOUNT, "a-1"), result).retry
+    assert answer(Send(Op.UPSERT, ACCOUNT, "a-1"), result).retry
