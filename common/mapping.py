@@ -9,6 +9,7 @@ from functools import cached_property
 from hashlib import sha256
 
 from common.change import MODSTAMP, Change, Value
+from common.family import Child, ParentKey
 from common.ids import is_id
 
 ID = "Id"
@@ -48,6 +49,9 @@ class Field:
     kind: Kind
     createable: bool = True
     updateable: bool = True
+    refers_to: tuple[str, ...] = ()  #: the objects that a lookup may point to
+    relationship: str = ""  #: a lookup's relationship name: Account, Parent__r
+    required: bool = False  #: a record cannot be created without it
 
 
 @dataclass(frozen=True)
@@ -67,14 +71,25 @@ class Mapping:
     listed: Map[str, frozenset[str]] = field(
         default_factory=dict
     )  #: outbound message's action id ('' for any) -> its fields
+    parent_keys: tuple[ParentKey, ...] = ()  #: relationship columns
+    children: tuple[Child, ...] = ()  #: relationship columns of other tables, or this one, that hold this table's keys
+
+    @cached_property
+    def written(self) -> tuple[Field, ...]:
+        """Every column that an application may write: the mapped fields, then the relationship columns."""
+        return (*self.fields, *(self._as_field(k) for k in self.parent_keys))
+
+    def _as_field(self, key: ParentKey) -> Field:
+        lookup = next(f for f in self.fields if f.name == key.lookup)
+        return Field(key.name, key.column, Kind.TEXT, lookup.createable, lookup.updateable)
 
     @cached_property
     def by_name(self) -> Map[str, Field]:
-        return {f.name: f for f in self.fields}
+        return {f.name: f for f in self.written}
 
     @cached_property
     def by_column(self) -> Map[str, Field]:
-        return {f.column: f for f in self.fields}
+        return {f.column: f for f in self.written}
 
     @cached_property
     def read_fields(self) -> tuple[str, ...]:
@@ -253,6 +268,14 @@ def _legal(name: str) -> str:
     if len(name.encode()) > MAX_IDENTIFIER:
         name = f"{name[: MAX_IDENTIFIER - 9]}_{sha256(name.encode()).hexdigest()[:8]}"
     return name
+
+
+def relationship_column(relationship: str, field: str, *, style: str, taken: Iterable[str]) -> str:
+    """`Account` and `External_Id__c` -> `account__external_id`; as Heroku Connect writes it, `account__external_id__c`."""
+    choose = {"snake": snake, "heroku": heroku}[style]
+    name = f"{choose(relationship)}__{choose(field)}"
+    used = set(taken)
+    return next(c for c in _candidates(name, _legal(name)) if c not in used)
 
 
 def columns_for(names: Sequence[str], *, style: str = "snake", taken: Iterable[str] = SYSTEM_COLUMNS) -> dict[str, str]:

@@ -212,6 +212,7 @@ CREATE TABLE isthmus.change_log (
     hold_until timestamp with time zone,
     last_error text,
     bulk_job_id bigint,
+    waits_for text,
     CONSTRAINT change_log_has_data CHECK ((num_nulls(old_data, new_data) < 2)),
     CONSTRAINT change_log_times_fit_state CHECK ((
 CASE
@@ -345,6 +346,7 @@ CREATE TABLE isthmus.sync_configurations (
     max_daily_calls integer,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    write_back_external_ids boolean DEFAULT false NOT NULL,
     CONSTRAINT sync_configurations_max_daily_calls_check CHECK ((max_daily_calls > 0))
 );
 
@@ -506,6 +508,10 @@ CREATE INDEX change_log_open ON isthmus.change_log USING btree (table_name, reco
 -- Name: change_log_waiting; Type: INDEX; Schema: isthmus; Owner: -
 
 CREATE INDEX change_log_waiting ON isthmus.change_log USING btree (id) WHERE (state = ANY (ARRAY['new'::isthmus.change_state, 'claimed'::isthmus.change_state, 'sending'::isthmus.change_state, 'retry'::isthmus.change_state]));
+
+-- Name: change_log_waits_for; Type: INDEX; Schema: isthmus; Owner: -
+
+CREATE INDEX change_log_waits_for ON isthmus.change_log USING btree (waits_for) WHERE (waits_for IS NOT NULL);
 
 -- Name: dead_letter_reason; Type: INDEX; Schema: isthmus; Owner: -
 

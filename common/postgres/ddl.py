@@ -1,5 +1,6 @@
 """The table, index and triggers of a mapping, as the statements that make them."""
 
+from common.family import ParentKey
 from common.mapping import Direction, Mapping
 from common.postgres.connect import Transaction
 from common.postgres.queries import identifier, literal, load
@@ -11,6 +12,7 @@ _Q = load("ddl")
 def create(mapping: Mapping) -> list[str]:
     """Everything a new mapping needs, in order."""
     statements = [_Q["schema"], _Q["table"], _Q["modstamp_index"]]
+    statements += [_fill(_Q["parent_index"], _lookup(k)) for k in mapping.parent_keys]
     if mapping.direction is not Direction.SF_TO_PG:
         statements += [_Q["capture_insert"], _Q["capture_update"], _Q["capture_delete"], _Q["refuse_truncate"]]
     names = _names(mapping)
@@ -29,15 +31,19 @@ def table_exists(transaction: Transaction, table: str) -> bool:
 
 def _names(mapping: Mapping) -> dict[str, str]:
     schema = mapping.table.partition(".")[0]
-    columns = [identifier(f.column) for f in mapping.fields]
+    columns = [identifier(f.column) for f in mapping.written]
     return {
         "schema": identifier(schema),
         "table": identifier(mapping.table),
         "table_text": literal(mapping.table),
         "key": identifier(mapping.key_column),
-        "columns": "".join(f",\n    {c} {COLUMN_TYPE[f.kind]}" for c, f in zip(columns, mapping.fields, strict=True)),
-        "arguments": ", ".join(literal(n) for n in (mapping.key_column, *(f.column for f in mapping.fields))),
+        "columns": "".join(f",\n    {c} {COLUMN_TYPE[f.kind]}" for c, f in zip(columns, mapping.written, strict=True)),
+        "arguments": ", ".join(literal(n) for n in (mapping.key_column, *(f.column for f in mapping.written))),
     }
+
+
+def _lookup(key: ParentKey) -> dict[str, str]:
+    return {"lookup": identifier(key.lookup_column), "column": identifier(key.column)}
 
 
 def _fill(statement: str, names: dict[str, str]) -> str:

@@ -3,9 +3,11 @@
 import json
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from common.errors import Misconfigured
+from common.family import Child, ParentKey
 from common.mapping import Direction, Field, Kind, Mapping, Policy
 from common.postgres.connect import Database, Transaction
 from common.postgres.queries import load
@@ -58,7 +60,31 @@ def read(transaction: Transaction) -> tuple[Mapping, ...]:
     lists: dict[str, dict[str, frozenset[str]]] = {}
     for listed in transaction.dicts(_Q["outbound_messages"]):
         lists.setdefault(listed["sf_object_name"].lower(), {})[listed["action_id"]] = frozenset(listed["fields"])
-    return tuple(_mapping(row, lists.get(row["sf_object_name"].lower(), {})) for row in rows)
+    return _related([_mapping(row, lists.get(row["sf_object_name"].lower(), {})) for row in rows])
+
+
+def _related(found: Sequence[Mapping]) -> tuple[Mapping, ...]:
+    """Let each relationship column know its parents' table, and each table the columns that hold its keys."""
+    knowing = [replace(m, parent_keys=tuple(_placed(k, m, found) for k in m.parent_keys)) for m in found]
+    return tuple(replace(m, children=tuple(_children(m, knowing))) for m in knowing)
+
+
+def _placed(key: ParentKey, child: Mapping, found: Sequence[Mapping]) -> ParentKey:
+    """Where an object has several tables: the child's own, else the one whose edits are sent."""
+    parents = [m for m in found if m.sobject == key.sobject and m.external_id_field == key.field]
+    if not parents:
+        return key
+    best = max(parents, key=lambda m: (m.id == child.id, m.direction is not Direction.SF_TO_PG, m.active))
+    return replace(key, table=best.table, key_column=best.key_column)
+
+
+def _children(parent: Mapping, found: Sequence[Mapping]) -> list[Child]:
+    return [
+        Child(m.table, m.key_column, k.lookup_column, k.column)
+        for m in found
+        for k in m.parent_keys
+        if k.table == parent.table
+    ]
 
 
 def _mapping(row: dict[str, Any], listed: dict[str, frozenset[str]]) -> Mapping:
@@ -74,11 +100,36 @@ def _mapping(row: dict[str, Any], listed: dict[str, frozenset[str]]) -> Mapping:
         policy=Policy(row["conflict_policy"]),
         configuration=row["configuration_version"],
         listed=listed,
+        parent_keys=tuple(_parent_key(f) for f in row["fields"] if f.get("parent_key")),
     )
 
 
 def _field(held: dict[str, Any]) -> Field:
-    return Field(held["name"], held["column"], Kind(held["type"]), held["createable"], held["updateable"])
+    return Field(
+        held["name"], held["column"], Kind(held["type"]), held["createable"], held["updateable"],
+        tuple(held.get("refers_to", ())), held.get("relationship", ""), held.get("required", False),
+    )  # fmt: skip
+
+
+def _parent_key(held: dict[str, Any]) -> ParentKey:
+    key = held["parent_key"]
+    required = held.get("required", False) or not held["updateable"]
+    return ParentKey(
+        held["name"], held["relationship"], key["sobject"], key["field"], key["column"], held["column"], required
+    )
+
+
+def _stored(field: Field, keys: Sequence[ParentKey]) -> dict[str, Any]:
+    held: dict[str, Any] = {
+        "name": field.name, "column": field.column, "type": field.kind,
+        "createable": field.createable, "updateable": field.updateable,
+    }  # fmt: skip
+    if field.refers_to:
+        held |= {"refers_to": field.refers_to, "relationship": field.relationship, "required": field.required}
+    for key in keys:
+        if key.lookup == field.name:
+            held["parent_key"] = {"sobject": key.sobject, "field": key.field, "column": key.column}
+    return held
 
 
 def insert(transaction: Transaction, mapping: Mapping) -> int:
@@ -87,10 +138,7 @@ def insert(transaction: Transaction, mapping: Mapping) -> int:
     Raises:
         Terminal: it exists already, or another one writes from the same table.
     """
-    fields = [
-        {"name": f.name, "column": f.column, "type": f.kind, "createable": f.createable, "updateable": f.updateable}
-        for f in mapping.fields
-    ]
+    fields = [_stored(f, mapping.parent_keys) for f in mapping.fields]
     rows = transaction.run(
         _Q["insert_mapping"],
         sobject=mapping.sobject,

@@ -9,6 +9,7 @@ from common.change import Change, Ending, Op, Outcome
 from common.errors import Terminal
 from common.mapping import Kind, Mapping
 from common.ports import Verdict
+from common.postgres import families
 from common.postgres.connect import Transaction
 from common.postgres.queries import as_json
 from common.postgres.statements import ConfigurationChanged, Record, Statements
@@ -101,7 +102,7 @@ class Session:
         done = [(n, _later(c)) for n, c in changes if n in under_way]
         if ready:
             records = [self._merged(n, c) for n, c in ready]
-            words: dict[int, str] = {n: word for n, word in self._tx.run_bound(apply(self._mapping, records))[0][0]}
+            words: dict[int, str] = {n: word for n, word, _ in self._tx.run_bound(apply(self._mapping, records))[0][0]}
             done += [(n, self._verdict(c, words[n])) for n, c in ready]
         return done
 
@@ -111,13 +112,26 @@ class Session:
         edits, row = self._edits_of(change.record_id), self._rows.get(change.record_id)
         if not edits or row is None or not _newer(change, row):
             return merged_record
-        arriving = {f.column: change.fields[f.name] for f in self._mapping.fields}
+        arriving = {f.column: change.fields[f.name] for f in self._mapping.fields} | self._arriving_keys(change, edits)
         merged = conflict.merge(self._mapping, arriving, change.stamp, edits, _comparable)
         for position, f in enumerate(self._mapping.fields):
             if f.column in merged.keep:
                 merged_record[f"c{position}"] = row["row"][f.column]
+        for position, key in enumerate(self._mapping.parent_keys):
+            merged_record[f"k{position}"] = key.column in merged.keep
         self._record(change, row["record_id"], merged)
         return merged_record
+
+    def _arriving_keys(self, change: Change, edits: Sequence[conflict.Edit]) -> dict[str, object]:
+        """What edited relationship columns would be by what arrives. A parent whose row is not here differs from all."""
+        found: dict[str, object] = {}
+        for key in self._mapping.parent_keys:
+            if not any(key.column in e.new for e in edits):
+                continue
+            sfid = change.fields[key.lookup]
+            rows = self._tx.run(families.parents(key), sfids=[str(sfid)]) if sfid and key.table else []
+            found[key.column] = rows[0][1] if rows else sfid
+        return found
 
     def _record(self, change: Change, record_id: str, merged: conflict.Merged) -> None:
         """Take lost edits out of the log, and keep the conflicts for people to see."""
@@ -181,7 +195,7 @@ class Session:
             self._sql["orphan"],
             table=self._mapping.table,
             sfids=[c.record_id for _, c in kept],
-            columns=[f.column for f in self._mapping.fields],
+            columns=[f.column for f in self._mapping.written],
         )
         done += [(n, Verdict(Outcome(c, Ending.DELETED))) for n, c in lost]
         done += [(n, Verdict(Outcome(c, Ending.MERGED, "edited_here_later"))) for n, c in kept]

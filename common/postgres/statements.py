@@ -5,6 +5,7 @@ from typing import Any
 
 from common.change import Change
 from common.errors import Transient
+from common.family import ParentKey
 from common.mapping import Field, Kind, Mapping
 from common.postgres.queries import identifier, load
 from common.postgres.values import RECORD_TYPE, into_record
@@ -26,13 +27,20 @@ class Statements:
         self.mapping = mapping
         columns = [identifier(f.column) for f in mapping.fields]
         values = [_value(n, f) for n, f in enumerate(mapping.fields)]
+        places = {f.column: n for n, f in enumerate(mapping.fields)}
+        keys = [(n, k, places[k.lookup_column]) for n, k in enumerate(mapping.parent_keys)]
+        columns_in = columns + [identifier(k.column) for k in mapping.parent_keys]
+        values_in = values + [_parent(k, place) for _, k, place in keys]
+        kept = values + [_kept(n, k, place) for n, k, place in keys]
         names = {
             "table": identifier(mapping.table),
             "key": identifier(mapping.key_column),
-            "columns": "".join(f", {c}" for c in columns),
-            "values": "".join(f", {v}" for v in values),
-            "assignments": "".join(f",\n           {c} = {v}" for c, v in zip(columns, values, strict=True)),
-            "record_columns": "".join(f", c{n} {RECORD_TYPE[f.kind]}" for n, f in enumerate(mapping.fields)),
+            "columns": "".join(f", {c}" for c in columns_in),
+            "values": "".join(f", {v}" for v in values_in),
+            "assignments": "".join(f",\n           {c} = {v}" for c, v in zip(columns_in, kept, strict=True)),
+            "record_columns": "".join(f", c{n} {RECORD_TYPE[f.kind]}" for n, f in enumerate(mapping.fields))
+            + "".join(f", k{n} boolean" for n in range(len(mapping.parent_keys))),
+            "unresolved": " OR ".join(_unresolved(k) for k in mapping.parent_keys) or "false",
             "same": _same(columns, values),
         }
         self._texts = {name: _fill(text, names) for name, text in load("table").items()}
@@ -64,6 +72,24 @@ class Statements:
 def _value(n: int, field: Field) -> str:
     # Numbered, so that no field's column can be mistaken for one of the record's own.
     return f"i.c{n}::integer" if field.kind is Kind.INTEGER else f"i.c{n}"
+
+
+def _parent(key: ParentKey, place: int) -> str:
+    """The parent's key, as far as its row is here."""
+    if not key.table:
+        return "NULL"
+    return f"(SELECT p.{identifier(key.key_column)} FROM {identifier(key.table)} AS p WHERE p.sfid = i.c{place})"
+
+
+def _kept(n: int, key: ParentKey, place: int) -> str:
+    """The same for a row that stands: what was edited here stays, and so does what is known of the same parent."""
+    column, lookup = identifier(key.column), identifier(key.lookup_column)
+    known = f"CASE WHEN t.{lookup} = i.c{place} THEN t.{column} END"
+    return f"CASE WHEN i.k{n} THEN t.{column} ELSE coalesce({_parent(key, place)}, {known}) END"
+
+
+def _unresolved(key: ParentKey) -> str:
+    return f"(t.{identifier(key.lookup_column)} IS NOT NULL AND t.{identifier(key.column)} IS NULL)"
 
 
 def _same(columns: Sequence[str], values: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from common.change import Change, Ending, Op, Outcome
 from common.errors import Terminal, Transient
 from common.mapping import Mapping
 from common.ports import Verdict
-from common.postgres import merge
+from common.postgres import families, merge
 from common.postgres.connect import Database
 from common.postgres.queries import as_json, bind
 from common.postgres.statements import ConfigurationChanged, Record, Statements
@@ -36,9 +36,21 @@ class PostgresTable:
         """
         verdicts: list[Verdict | None] = [None] * len(changes)
         chosen = self._newest(changes, verdicts)
+        looks: set[str] = set()
         for start in range(0, len(chosen), MAX_BATCH):
-            self._slice(mapping, changes, chosen[start : start + MAX_BATCH], verdicts, read)
+            self._slice(mapping, changes, chosen[start : start + MAX_BATCH], verdicts, read, looks)
+        self.follow_family(mapping, sorted(looks))
         return [v for v in verdicts if v is not None]
+
+    def follow_family(self, mapping: Mapping, sfids: Sequence[str]) -> None:
+        """Fill the relationship columns of rows that arrived, and of rows that had waited for them as parents.
+
+        Repeating it changes nothing. It follows the transaction that wrote the rows.
+        """
+        for start in range(0, len(sfids), MAX_BATCH):
+            script = families.arrivals(mapping, sfids[start : start + MAX_BATCH], self._now())
+            if script:
+                self._database.at_once(script)
 
     def _newest(self, changes: Sequence[Change], verdicts: list[Verdict | None]) -> list[int]:
         """Positions of each record's newest change; the others are judged on the spot."""
@@ -57,11 +69,12 @@ class PostgresTable:
         return list(best.values())
 
     def _slice(
-        self, mapping: Mapping, changes: Sequence[Change], chosen: list[int], verdicts: list[Verdict | None], read: bool
-    ) -> None:
+        self, mapping: Mapping, changes: Sequence[Change], chosen: list[int], verdicts: list[Verdict | None],
+        read: bool, looks: set[str],
+    ) -> None:  # fmt: skip
         """Write some; where one of them is refused, cut in halves until the culprit stands alone."""
         try:
-            self._write(mapping, changes, chosen, verdicts, read)
+            self._write(mapping, changes, chosen, verdicts, read, looks)
         except (Terminal, Transient) as exc:
             alone = isinstance(exc, Terminal) or exc.reason == "parent_missing"  # its neighbours need not wait with it
             if not alone:
@@ -71,16 +84,19 @@ class PostgresTable:
                 verdicts[chosen[0]] = Verdict(Outcome(changes[chosen[0]], ending, exc.reason, exc.hint, exc.detail))
                 return
             middle = len(chosen) // 2
-            self._slice(mapping, changes, chosen[:middle], verdicts, read)
-            self._slice(mapping, changes, chosen[middle:], verdicts, read)
+            self._slice(mapping, changes, chosen[:middle], verdicts, read, looks)
+            self._slice(mapping, changes, chosen[middle:], verdicts, read, looks)
 
     def _write(
-        self, mapping: Mapping, changes: Sequence[Change], chosen: list[int], verdicts: list[Verdict | None], read: bool
-    ) -> None:
+        self, mapping: Mapping, changes: Sequence[Change], chosen: list[int], verdicts: list[Verdict | None],
+        read: bool, looks: set[str],
+    ) -> None:  # fmt: skip
         careful = [n for n in chosen if read or changes[n].op is Op.DELETE]
         plain = [n for n in chosen if not read and changes[n].op is Op.UPSERT]
         if plain:
-            for n, word in _despite_deadlocks(lambda: self._at_once(mapping, changes, plain)):
+            for n, word, look in _despite_deadlocks(lambda: self._at_once(mapping, changes, plain)):
+                if look:
+                    looks.add(changes[n].record_id)
                 if word in ("adopt", "unsettled", "overtaken"):
                     careful.append(n)
                 else:
@@ -88,8 +104,9 @@ class PostgresTable:
         if careful:
             for n, verdict in _despite_deadlocks(lambda: self._with_care(mapping, changes, sorted(careful), read)):
                 verdicts[n] = verdict
+            looks.update(changes[n].record_id for n in careful if changes[n].op is Op.UPSERT)
 
-    def _at_once(self, mapping: Mapping, changes: Sequence[Change], chosen: list[int]) -> list[tuple[int, str]]:
+    def _at_once(self, mapping: Mapping, changes: Sequence[Change], chosen: list[int]) -> list[tuple[int, str, bool]]:
         """The common case, in one round trip: no edits of ours are in the way."""
         statements = self._of(mapping)
         sfids = [changes[n].record_id for n in chosen]
@@ -101,7 +118,7 @@ class PostgresTable:
             )
         )
         ((words,),) = self._database.at_once(script)
-        return [(n, _word(word)) for n, word in words]
+        return [(n, _word(word), look) for n, word, look in words]
 
     def apply_statement(self, mapping: Mapping, records: Sequence[Record]) -> str:
         """The guarded statement with its records."""

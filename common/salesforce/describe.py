@@ -1,12 +1,24 @@
 """What Salesforce's describe says of an object, as a mapping: which fields can be mapped, to what, and which cannot and why."""
 
+from collections.abc import Mapping as Map
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from common.change import MODSTAMP
 from common.errors import Misconfigured
-from common.mapping import ID, Direction, Field, Kind, Mapping, Policy, columns_for
+from common.family import ParentKey
+from common.mapping import (
+    ID,
+    SYSTEM_COLUMNS,
+    Direction,
+    Field,
+    Kind,
+    Mapping,
+    Policy,
+    columns_for,
+    relationship_column,
+)
 from common.salesforce.session import Refused, Session
 
 _KIND = {
@@ -58,14 +70,18 @@ def fetch(session: Session, sobject: str) -> dict[str, Any]:
 def to_mapping(
     described: dict[str, Any], *, table: str, direction: Direction, external_id_field: str,
     style: str = "snake", only: Sequence[str] = (), policy: Policy = Policy.LAST_WRITER_WINS,
+    parents: Map[str, str] | None = None, parent_keys: Sequence[str] | None = None,
 ) -> Described:  # fmt: skip
     """Make a mapping of every field that can be mapped, or of some of them.
 
     Args:
         only: API names; none means every field.
+        parents: Mapped objects with their external id fields.
+        parent_keys: The lookups that get a relationship column; unset means each one that can have one.
 
     Raises:
-        Misconfigured: a named field does not exist, or the external id field does not serve.
+        Misconfigured: a named field does not exist, cannot have a relationship column, or the external id field
+            does not serve.
     """
     fields = {f["name"]: f for f in described["fields"]}
     _refuse_unknown(described["name"], only, fields)
@@ -76,14 +92,19 @@ def to_mapping(
     left_out = {f["name"]: why for f in wanted if (why := _why_not(f))}
     mapped = [f for f in wanted if f["name"] not in left_out]
     columns = columns_for([f["name"] for f in mapped], style=style)
+    chosen = tuple(_field(f, columns[f["name"]]) for f in mapped)
+    known = dict(parents or {}) | ({described["name"]: external_id_field} if external_id_field else {})
     mapping = Mapping(
         id=0,
         sobject=described["name"],
         table=table,
         direction=direction,
-        fields=tuple(_field(f, columns[f["name"]]) for f in mapped),
+        fields=chosen,
         external_id_field=external_id_field,
         policy=policy,
+        parent_keys=_parent_keys(
+            described["name"], chosen, known, _lookups(chosen, known, direction, parent_keys), style
+        ),
     )
     return Described(mapping, left_out, [f"{trouble}: rows take a key of their own"] if trouble else [])
 
@@ -96,7 +117,53 @@ def _field(described: dict[str, Any], column: str) -> Field:
         kind=_KIND[described["type"]],
         createable=bool(described.get("createable")) and sendable,
         updateable=bool(described.get("updateable")) and sendable,
+        refers_to=tuple(described.get("referenceTo") or ()),
+        relationship=described.get("relationshipName") or "",
+        required=not described.get("nillable", True) and not described.get("defaultedOnCreate"),
     )
+
+
+def _lookups(
+    fields: Sequence[Field], known: Map[str, str], direction: Direction, named: Sequence[str] | None
+) -> Sequence[str]:
+    """The lookups that get a relationship column: the named ones, else those that could use one."""
+    if named is not None:
+        return named
+    if direction is Direction.SF_TO_PG:
+        return []
+    return [f.name for f in fields if f.createable and not _no_parent_key(f, known)]
+
+
+def _no_parent_key(field: Field, known: Map[str, str]) -> str:
+    """Why a field cannot have a relationship column, if it cannot."""
+    if not field.refers_to or not field.relationship:
+        return f"{field.name} is no lookup"
+    if len(field.refers_to) > 1:
+        return (
+            f"{field.name} may point to any of {', '.join(field.refers_to)}: write the record's id into {field.column}"
+        )
+    if field.refers_to[0] not in known:
+        return f"{field.refers_to[0]} is not mapped with an external id: map it first"
+    return ""
+
+
+def _parent_keys(
+    sobject: str, fields: Sequence[Field], known: Map[str, str], lookups: Sequence[str], style: str
+) -> tuple[ParentKey, ...]:
+    by_name = {f.name: f for f in fields}
+    used = {*SYSTEM_COLUMNS, *(f.column for f in fields)}
+    keys = []
+    for name in lookups:
+        field = by_name.get(name)
+        trouble = _no_parent_key(field, known) if field else f"{sobject} has no mapped field {name}"
+        if field is None or trouble:
+            raise Misconfigured("parent_key", trouble, "See `isthmus mapping list`, and --parent-key none.")
+        parent = field.refers_to[0]
+        column = relationship_column(field.relationship, known[parent], style=style, taken=used)
+        used.add(column)
+        required = field.required or not field.updateable
+        keys.append(ParentKey(name, field.relationship, parent, known[parent], column, field.column, required))
+    return tuple(keys)
 
 
 def _why_not(described: dict[str, Any]) -> str:

@@ -47,6 +47,11 @@ def _add_create(commands: Groups) -> None:
     create.add_argument("--fields", help="API names, separated by commas; default every field that can be mapped")
     create.add_argument("--names", choices=["snake", "heroku"], default="snake", help="how columns are named")
     create.add_argument("--external-id", help="default SF_EXTERNAL_ID_FIELD, External_Id__c")
+    create.add_argument(
+        "--parent-key", metavar="LOOKUPS",
+        help="lookups, separated by commas, that get a column for the parent's external id; "
+        "default each whose object is mapped; none: no such column",
+    )  # fmt: skip
     create.add_argument("--policy", choices=[p.value for p in Policy], default=Policy.LAST_WRITER_WINS.value)
     create.add_argument("--yes", action="store_true", help="do not ask")
     create.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")
@@ -59,6 +64,8 @@ def _create(chosen: argparse.Namespace, env: config.Environment) -> None:
     with Session(settings) as session:
         described = describe.fetch(session, chosen.object)
         org_id = session.org_id
+    with Database(config.database(env)) as database, database.transaction() as tx:
+        parents = {m.sobject: m.external_id_field for m in mappings.read(tx) if m.external_id_field}
     name = (snake if chosen.names == "snake" else heroku)(described["name"])
     plan = describe.to_mapping(
         described,
@@ -66,8 +73,10 @@ def _create(chosen: argparse.Namespace, env: config.Environment) -> None:
         direction=Direction(chosen.direction),
         external_id_field=chosen.external_id or settings.external_id_field,
         style=chosen.names,
-        only=[f.strip() for f in (chosen.fields or "").split(",") if f.strip()],
+        only=_listed(chosen.fields),
         policy=Policy(chosen.policy),
+        parents=parents,
+        parent_keys=None if chosen.parent_key is None else [n for n in _listed(chosen.parent_key) if n != "none"],
     )
     _show_plan(plan)
     if chosen.dry_run or not (chosen.yes or _agreed()):
@@ -77,6 +86,10 @@ def _create(chosen: argparse.Namespace, env: config.Environment) -> None:
         mappings.bind_org(tx, org_id)
         _build(tx, plan.mapping)
     print(f"{plan.mapping.sobject} is mapped to {plan.mapping.table}.")
+
+
+def _listed(text: str | None) -> list[str]:
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
 
 
 def _refuse_odd_name(table: str) -> None:
@@ -96,6 +109,8 @@ def _show_plan(plan: describe.Described) -> None:
     readonly = [f.name for f in plan.mapping.fields if not (f.createable or f.updateable)]
     if readonly and plan.mapping.direction is not Direction.SF_TO_PG:
         print(f"never sent to Salesforce: {', '.join(readonly)} (read-only)")
+    for key in plan.mapping.parent_keys:
+        print(f"note: {key.column} holds the external id of the {key.sobject} that {key.lookup} points to")
     for warning in plan.warnings:
         print(f"note: {warning}")
 

@@ -17,6 +17,11 @@ CREATE TABLE {table} (
 -- Serves the comparison of both sides in windows of time. Postgres names it: no two indexes meet in one name.
 CREATE INDEX ON {table} (system_modstamp)
 
+-- parent_index --
+-- Serves `resolve`: rows whose parent had not arrived yet. Nearly always empty.
+CREATE INDEX ON {table} ({lookup})
+ WHERE {column} IS NULL AND {lookup} IS NOT NULL
+
 -- capture_insert --
 -- Capture what the application writes; our own writes name the table in isthmus.origin. What another trigger
 -- writes while ours are at work (pg_trigger_depth) is the application's and is captured.

@@ -26,6 +26,8 @@ HAVING count(*) < 0
 --   `unsettled` where the row has edits that Salesforce has not got yet;
 --   `adopt`     where the row was born here;
 --   `overtaken` where the row came into being, or changed unlocked, while this very statement ran.
+-- And whether its family is to be looked at: its parent's row may be missing, or its children's rows may have waited for
+-- it. A repeated record asks again: who brought it first may have died before it looked.
 WITH incoming AS MATERIALIZED (
     SELECT r.*
       FROM json_to_recordset(:records ::json) AS r (
@@ -93,7 +95,7 @@ WITH incoming AS MATERIALIZED (
      WHERE j.verdict = 'update'
        AND t.sfid = i.sfid
        AND t.xmin = j.seen
-    RETURNING t.sfid
+    RETURNING t.sfid, ({unresolved}) AS look
 ), inserted AS (
     -- Never an update of a row that was not locked before: it would be locked out of turn.
     INSERT INTO {table} AS t ({key}, sfid, system_modstamp, isthmus_read_at {columns})
@@ -105,7 +107,7 @@ WITH incoming AS MATERIALIZED (
         ON CONFLICT (sfid) DO NOTHING
     RETURNING t.sfid
 ), written AS (
-    SELECT sfid FROM updated UNION ALL SELECT sfid FROM inserted
+    SELECT sfid, look FROM updated UNION ALL SELECT sfid, true FROM inserted
 ), counted AS (
     INSERT INTO isthmus.sync_metrics (sync_config_id, direction, synced_count, status, lag_ms)
     SELECT :mapping_id, 'SF_TO_PG', count(*), 'SUCCESS',
@@ -121,7 +123,8 @@ SELECT json_agg(
                    WHEN w.sfid IS NOT NULL THEN 'write'
                    WHEN j.verdict IN ('insert', 'update') THEN 'overtaken'
                    ELSE j.verdict
-               END
+               END,
+               coalesce(w.look, j.verdict = 'stale')
            )
        )
   FROM judged AS j

@@ -97,6 +97,35 @@ def test_create_shows_what_it_runs_and_runs_it(isthmus: Isthmus, database: Datab
     assert "External_Id__c" not in {f.name for f in the_mapping(database, "Account").fields}
 
 
+def test_children_of_mapped_objects_get_relationship_columns(isthmus: Isthmus, database: Database) -> None:
+    """By themselves where the parent is mapped, with an index for rows that wait; stored with the mapping."""
+    isthmus("mapping", "create", "Account", "--yes")
+    said = isthmus("mapping", "create", "Contact", "--yes")
+
+    keys = {k.column: (k.name, k.table) for k in the_mapping(database, "Contact").parent_keys}
+    assert {
+        "account__external_id": ("Account.External_Id__c", "salesforce.account"),
+        "reports_to__external_id": ("ReportsTo.External_Id__c", "salesforce.contact"),
+    } == keys
+    assert "account__external_id holds the external id of the Account that AccountId points to" in said
+    assert ["salesforce.account", "salesforce.contact"] == [
+        c.table for c in sorted(the_mapping(database, "Account").children, key=lambda c: c.table)
+    ]
+    run(database, "INSERT INTO salesforce.contact (last_name, account__external_id) VALUES ('x', 'a')")
+    assert "a" == log(database)[0]["new_data"]["account__external_id"]
+
+
+def test_relationship_columns_are_chosen(isthmus: Isthmus, database: Database) -> None:
+    """Named ones only, or none; one whose parent is not mapped is refused before anything is done."""
+    with pytest.raises(SystemExit, match="Account is not mapped with an external id"):
+        isthmus("mapping", "create", "Contact", "--yes", "--parent-key", "AccountId")
+    isthmus("mapping", "create", "Contact", "--yes", "--parent-key", "ReportsToId", "--names", "heroku")
+    isthmus("mapping", "create", "Account", "--yes", "--parent-key", "none")
+
+    assert ["reportsto__external_id__c"] == [k.column for k in the_mapping(database, "Contact").parent_keys]
+    assert () == the_mapping(database, "Account").parent_keys
+
+
 def test_what_is_shown_is_what_was_run(isthmus: Isthmus, database: Database) -> None:
     """The printed DDL makes the same table elsewhere: it is no summary."""
     said = isthmus("mapping", "create", "Account", "--dry-run")

@@ -99,12 +99,12 @@ def test_the_schema_file_is_what_the_migrations_add_up_to(
 def test_a_door_meets_an_older_schema(settings: config.Database) -> None:
     """It stops at its first transaction and names the command; after the migration the same object works."""
     with Database(settings, check_schema=False) as database:
-        run(database, "UPDATE isthmus.migration SET name = '0000_older'")
+        run(database, "UPDATE isthmus.migration SET name = '0000_older_' || name")
 
     with Database(settings) as door:
         with pytest.raises(Misconfigured) as refused:
             run(door, "SELECT 1")
-        run_unchecked(settings, f"UPDATE isthmus.migration SET name = '{newest_migration()}'")
+        run_unchecked(settings, f"INSERT INTO isthmus.migration (name, half) VALUES ('{newest_migration()}', 'pre')")
         healed = run(door, "SELECT 1")
 
     assert "schema_outdated" == refused.value.reason

@@ -175,3 +175,73 @@ def test_an_external_id_must_hold_a_minted_key(bent):
     """A row born in Postgres has a uuid for its key; the field must be a text of 36 characters or more."""
     with pytest.raises(Misconfigured):
         to_mapping({"name": "Account", "fields": [KEY | bent]})
+
+
+# -- relationship columns --------------------------------------------------------------------------
+
+
+def a_lookup(**bent):
+    plain = {"name": "Parent__c", "type": "reference", "referenceTo": ["Parent__c"], "relationshipName": "Parent__r"}
+    return a_field(**(plain | {"nillable": True} | bent))
+
+
+@pytest.mark.parametrize(
+    ("style", "column"), [("snake", "parent__external_id"), ("heroku", "parent__r__external_id__c")]
+)
+def test_a_lookup_to_a_mapped_object_gets_a_relationship_column(style, column):
+    """By itself; named after relationship and field, in the style of the other columns."""
+    got = to_mapping(a_describe(a_lookup()), parents={"Parent__c": "External_Id__c"}, style=style).mapping
+
+    assert [("Parent__r.External_Id__c", column)] == [(k.name, k.column) for k in got.parent_keys]
+    assert got.by_column[column].name in got.by_name
+    assert got.by_column[column].name not in got.read_fields
+
+
+def test_a_lookup_to_its_own_object_gets_one_too():
+    got = to_mapping(a_describe(a_lookup(name="ParentId", referenceTo=["Account"], relationshipName="Parent"))).mapping
+
+    assert ["Parent.External_Id__c"] == [k.name for k in got.parent_keys]
+
+
+@pytest.mark.parametrize(
+    "bent",
+    [
+        {"referenceTo": ["Nobody__c"]},
+        {"referenceTo": ["Parent__c", "User"]},
+        {"relationshipName": None},
+        {"type": "string", "referenceTo": [], "relationshipName": None},
+    ],
+)
+def test_other_fields_get_none_and_say_why_when_asked(bent):
+    """Objects that are not mapped, lookups to several objects, plain fields."""
+    described = a_describe(a_lookup(**bent))
+
+    assert () == to_mapping(described, parents={"Parent__c": "External_Id__c"}).mapping.parent_keys
+    with pytest.raises(Misconfigured) as refused:
+        to_mapping(described, parents={"Parent__c": "External_Id__c"}, parent_keys=["Parent__c"])
+    assert "parent_key" == refused.value.reason
+
+
+@pytest.mark.parametrize(
+    ("bent", "required"), [({}, False), ({"nillable": False}, True), ({"updateable": False}, True)]
+)
+def test_a_lookup_that_cannot_be_set_afterwards_is_required(bent, required):
+    """Master-detail that cannot be moved, or must not be empty."""
+    got = to_mapping(a_describe(a_lookup(**bent)), parents={"Parent__c": "External_Id__c"}).mapping
+
+    assert [required] == [k.required for k in got.parent_keys]
+
+
+def test_columns_never_meet():
+    """A field of that very name keeps its column."""
+    twin = a_field(name="parent__external_id")
+    got = to_mapping(a_describe(a_lookup(), twin), parents={"Parent__c": "External_Id__c"}).mapping
+
+    columns = [f.column for f in got.written]
+    assert len(columns) == len(set(columns))
+
+
+def test_no_relationship_columns_where_none_are_wanted():
+    got = to_mapping(a_describe(a_lookup()), parents={"Parent__c": "External_Id__c"}, parent_keys=[])
+
+    assert () == got.mapping.parent_keys

@@ -1,11 +1,13 @@
 """SQL out of files, and parameters as literals."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from common.family import ParentKey
 from common.mapping import Direction
 from common.postgres import ddl
 from common.postgres.queries import SQL, as_json, bind, identifier, literal, load
@@ -139,11 +141,22 @@ def test_no_query_keeps_a_comment(file, name):
     assert "--" not in text
 
 
+def a_family():
+    """Accounts with the keys of their parents."""
+    parent = ParentKey("ParentId", "Parent", "Account", "External_Id__c", "parent__external_id", "parent_id")
+    return a_mapping(parent_keys=(replace(parent, table="salesforce.account"),))
+
+
 def _statements():
     """Every named query with its names filled in, as the rooms do it."""
-    mapping = a_mapping()
+    mapping = a_family()
     filled = Statements(mapping)
-    names = {"table": identifier(mapping.table), "key": identifier(mapping.key_column)}
+    (key,) = mapping.parent_keys
+    names = {
+        "table": identifier(mapping.table), "key": identifier(mapping.key_column), "child": identifier(mapping.table),
+        "parent": identifier(key.table), "parent_key": identifier(key.key_column), "column": identifier(key.column),
+        "lookup": identifier(key.lookup_column), "found_by": "sfid",
+    }  # fmt: skip
     for file, name in EVERY:
         if file == "ddl":
             continue
@@ -161,8 +174,10 @@ WANTED = {  # values of the right kind for every parameter that any query has
     "tables": ["salesforce.account"], "sfids": ["001000000000001AAA"], "external_ids": ["a"], "record_ids": ["a"],
     "claims": ["0b6b8c3e-5e0b-4a8e-9d65-2d1f6f9a7d11"], "fields": "[]", "records": "[]", "batches": "[]",
     "results": "[]", "sent": "[]", "errors": "[]", "pairs": "[]", "retractions": "[]", "conflicts": "[]", "columns": ["name"],
-    "letters": "[]", "direction": "BIDIRECTIONAL", "policy": "last_writer_wins", "state": "kept",
+"letters": "[]", "direction": "BIDIRECTIONAL", "policy": "last_writer_wins", "state": "kept",
     "table": "salesforce.account", "kept": "[]", "arrived": ["Name"], "stopped": "{}",
+    "held": "[]", "failed": "[]", "rows": ["salesforce.account/a"], "nodes": ["salesforce.account/a"],
+    "claim": "0b6b8c3e-5e0b-4a8e-9d65-2d1f6f9a7d11", "made_at": datetime(2026, 1, 31, tzinfo=UTC),
 }  # fmt: skip
 PARTICULAR = {"mappings.register_outbound_message": {"fields": ["Id"]}, "migrate.note": {"half": "post"}}
 
@@ -186,7 +201,7 @@ def test_every_query_is_understood_by_postgres(name, mapped):
 def mapped(database):
     """A transaction in which `a_mapping()` has its table."""
     with database.transaction() as tx:
-        for statement in ddl.create(a_mapping()):
+        for statement in ddl.create(a_family()):
             tx.run_bound(statement)
         yield tx
 
