@@ -14,7 +14,7 @@ ORG_ID = "00DSb0000000001MAA"
 def test_tokens_are_shaped_as_salesforce_shapes_them(org):
     """Client credentials by form or Basic, and a password, each give a token that works."""
     url = f"{org.url}/services/oauth2/token"
-    password = {"grant_type": "password", "username": "admin@standin.test", "password": "standin+token"}
+    password = {"grant_type": "password", "username": "admin@standin.test", "password": "standintoken"}
     with requests.Session() as session:
         session.trust_env = False
         by_form = session.post(

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from time import perf_counter
 from typing import Any
 
-from tests.standin import control, page, rest
+from tests.standin import control, identity, oauth, page, rest
 from tests.standin.errors import Refused, WholeRequest
 from tests.standin.faults import calls
 from tests.standin.faults.register import CALL
@@ -132,42 +132,15 @@ def _other(org: Org, request: Request) -> Reply:
     match request.segments:
         case ["health"]:
             return Reply(200, {"status": "ok"})
-        case ["services", "oauth2", "token"] if request.method == "POST":
-            request.resource = "oauth2/token"
-            return org.sessions.token(request, request.base_url or org.base_url)
         case ["services", "oauth2", "userinfo"]:
-            request.resource = "oauth2/userinfo"
-            return _identity(org, request, org.sessions.actor(request).user_id)
-        case ["id", org_id, user_id] if org_id == org.id:
-            request.resource = "id"
-            org.sessions.actor(request)
-            return _identity(org, request, user_id)
+            return identity.userinfo(org, request)
+        case ["services", "oauth2", name] if (reply := oauth.answer(org, request, name)) is not None:
+            return reply
+        case ["id", org_id, user_id]:
+            return identity.identity(org, request, org_id, user_id)
         case ["standin", *more]:
             return control.answer(org, request, more)
         case [] | ["records", *_]:
             request.resource = "page"
             return page.answer(org, request)
     raise Refused("NOT_FOUND", "The requested resource does not exist", status=404)
-
-
-def _identity(org: Org, request: Request, user_id: str) -> Reply:
-    user = org.store.tables["User"].records.get(user_id)
-    if user is None:
-        raise Refused("NOT_FOUND", "The requested resource does not exist", status=404)
-    rest_root = f"{org.base_url}/services/data/v{{version}}/"
-    return Reply(
-        200,
-        {
-            "id": f"{org.base_url}/id/{org.id}/{user_id}",
-            "sub": f"{org.base_url}/id/{org.id}/{user_id}",
-            "user_id": user_id,
-            "organization_id": org.id,
-            "username": user.get("Username"),
-            "preferred_username": user.get("Username"),
-            "name": user.get("Name"),
-            "display_name": user.get("Name"),
-            "email": user.get("Email"),
-            "active": user.get("IsActive", True),
-            "urls": {"rest": rest_root, "sobjects": f"{rest_root}sobjects/", "query": f"{rest_root}query/"},
-        },
-    )

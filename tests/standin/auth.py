@@ -1,22 +1,17 @@
-"""Signing in: OAuth tokens, sessions, and who a session is."""
+"""Who may sign in, the sessions and refresh tokens that were given to them, and who a session is."""
 
-import base64
-import hashlib
-import hmac
 import re
 import secrets
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
-from urllib.parse import parse_qsl
 
 from tests.standin.clock import Clock
 from tests.standin.errors import Refused
 from tests.standin.store import Actor
-from tests.standin.web import Reply, Request
+from tests.standin.web import Request
 
 Json = dict[str, Any]
-JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 NEWEST_VERSION = "67.0"
 _VERSION = re.compile(r"/services/data/v(\d+\.\d)(?:/|\Z)")
 
@@ -39,6 +34,7 @@ class Login:
     username: str
     password: str
     user_id: str
+    security_token: str = "token"  #: stands behind the password where the caller's network is not trusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +44,23 @@ class Session:
     client_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """A refresh token: new sessions of a user, for one client."""
+
+    token: str
+    user_id: str
+    client_id: str
+
+
 class Denied(Exception):
     """An OAuth error body."""
 
-    def __init__(self, error: str, description: str) -> None:
+    def __init__(self, error: str, description: str, status: int = 400) -> None:
         super().__init__(description)
         self.error = error
         self.description = description
+        self.status = status
 
 
 class Sessions:
@@ -66,7 +72,10 @@ class Sessions:
         self.logins: dict[str, Login] = {}
         self._clock = clock
         self._journal = journal
+        self.timeout_seconds = 0.0  #: a session that was not used for so long has ended; 0 is never
         self._sessions: dict[str, Session] = {}
+        self._used_at: dict[str, float] = {}
+        self._refreshes: dict[str, Refresh] = {}
         self._actors: dict[tuple[str, str, str], Actor] = {}
 
     def register(self, client: Client, record: bool = True) -> None:
@@ -89,6 +98,24 @@ class Sessions:
 
     def keep(self, session: Session) -> None:
         self._sessions[session.token] = session
+        self._used_at[session.token] = self._clock.now()
+
+    def open_refresh(self, user_id: str, client_id: str) -> Refresh:
+        """A new refresh token; it lasts until it is revoked."""
+        refresh = Refresh(f"5Aep861{secrets.token_urlsafe(60)}", user_id, client_id)
+        self.keep_refresh(refresh)
+        self._journal({"k": "refresh", "refresh": asdict(refresh)})
+        return refresh
+
+    def keep_refresh(self, refresh: Refresh) -> None:
+        self._refreshes[refresh.token] = refresh
+
+    def find_refresh(self, token: str) -> Refresh | None:
+        return self._refreshes.get(token)
+
+    def password_opens(self, login: Login, given: str, token_needed: bool) -> bool:
+        """Whether a password is right: alone, unless the security token must stand behind it, or with it."""
+        return given == login.password + login.security_token or (given == login.password and not token_needed)
 
     def expire_all(self) -> int:
         """End every session; returns how many there were."""
@@ -98,31 +125,47 @@ class Sessions:
         self._journal({"k": "expired"})
         return count
 
-    def expire(self, request: Request) -> None:
-        """End the session of a call, if it has one."""
-        token = request.headers.get("authorization", "").partition(" ")[2].strip()
-        if self.forget(token):
-            self._journal({"k": "session-ended", "token": token})
+    def expire(self, token: str) -> bool:
+        """End one session, or a refresh token with the sessions it led to; whether there was one."""
+        refresh = self._refreshes.get(token)
+        ended = [token] if refresh is None else [token, *self._sessions_of(refresh)]
+        known = [one for one in ended if self.forget(one)]
+        for one in known:
+            self._journal({"k": "session-ended", "token": one})
+        return bool(known)
+
+    def _sessions_of(self, refresh: Refresh) -> list[str]:
+        who = refresh.user_id, refresh.client_id
+        return [s.token for s in self._sessions.values() if (s.user_id, s.client_id) == who]
 
     def forget(self, token: str) -> bool:
-        """Whether there was such a session; there is none now."""
+        """Whether there was such a session or refresh token; there is none now."""
         self._actors.clear()
-        return self._sessions.pop(token, None) is not None
+        self._used_at.pop(token, None)
+        return self._sessions.pop(token, None) is not None or self._refreshes.pop(token, None) is not None
 
     def forget_all(self) -> None:
         self._sessions.clear()
         self._actors.clear()
 
     def find(self, token: str) -> Session | None:
-        """The session of a token that is in force."""
-        return self._sessions.get(token)
+        """The session of a token that is in force; asking is using it."""
+        session = self._sessions.get(token)
+        if session is None or not self.timeout_seconds:
+            return session
+        now = self._clock.now()
+        if now - self._used_at[token] > self.timeout_seconds:
+            self.expire(token)
+            return None
+        self._used_at[token] = now
+        return session
 
     def actor(self, request: Request) -> Actor:
         """Who calls, by the token in the Authorization header, over which version, as which client."""
         headers = request.headers
         key = headers.get("authorization", ""), headers.get("sforce-call-options", ""), api_version(request.path)
         found = self._actors.get(key)
-        if found is None:
+        if found is None or self.timeout_seconds:
             found = self._actors[key] = self._new_actor(*key)
         return found
 
@@ -141,75 +184,13 @@ class Sessions:
             *({"k": "client", "client": asdict(client)} for client in self.clients.values()),
             *({"k": "login", "login": asdict(login)} for login in self.logins.values()),
             *({"k": "session", "session": asdict(session)} for session in self._sessions.values()),
+            *({"k": "refresh", "refresh": asdict(refresh)} for refresh in self._refreshes.values()),
         ]
 
-    def token(self, request: Request, base_url: str) -> Reply:
-        """POST /services/oauth2/token."""
-        form = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
-        try:
-            session = self._grant(form, request.headers.get("authorization", ""))
-        except Denied as denied:
-            return Reply(400, {"error": denied.error, "error_description": denied.description})
-        issued = str(int(self._clock.now() * 1000))
-        identity = f"{base_url}/id/{self.org_id}/{session.user_id}"
-        signature = hmac.new(session.client_id.encode(), (identity + issued).encode(), hashlib.sha256).digest()
-        body = {
-            "access_token": session.token,
-            "signature": base64.b64encode(signature).decode(),
-            "scope": "api",
-            "instance_url": base_url,
-            "id": identity,
-            "token_type": "Bearer",
-            "issued_at": issued,
-        }
-        return Reply(200, body)
 
-    def _grant(self, form: Json, authorization: str) -> Session:
-        grant = form.get("grant_type")
-        if grant == JWT_GRANT:
-            return self._by_assertion(form.get("assertion", ""))
-        if grant not in ("client_credentials", "password"):
-            raise Denied("unsupported_grant_type", "grant type not supported")
-        client = self._client(*_credentials(form, authorization))
-        if grant == "client_credentials":
-            return self.open(client.user_id, client.client_id)
-        login = self.logins.get(form.get("username", "").lower())
-        if login is None or not form.get("password", "").startswith(login.password):
-            raise Denied("invalid_grant", "authentication failure")
-        return self.open(login.user_id, client.client_id)
-
-    def _client(self, client_id: str, secret: str) -> Client:
-        client = self.clients.get(client_id)
-        if client is None:
-            raise Denied("invalid_client_id", "client identifier invalid")
-        if not hmac.compare_digest(client.client_secret.encode(), secret.encode()):
-            raise Denied("invalid_client", "invalid client credentials")
-        return client
-
-    def _by_assertion(self, assertion: str) -> Session:
-        import jwt  # only this flow needs it
-
-        try:
-            unverified = jwt.decode(assertion, options={"verify_signature": False})
-            client = self.clients.get(unverified.get("iss", ""))
-            if client is None or client.public_key is None:
-                raise Denied("invalid_client_id", "client identifier invalid")
-            checks: Any = {"verify_aud": False, "verify_exp": False, "verify_iat": False, "verify_nbf": False}
-            claims = jwt.decode(assertion, client.public_key, algorithms=["RS256"], options=checks)
-        except jwt.PyJWTError as exc:
-            raise Denied("invalid_grant", "invalid assertion") from exc
-        if not float(claims.get("exp", 0)) > self._clock.now():
-            raise Denied("invalid_grant", "expired authorization code")
-        login = self.logins.get(str(claims.get("sub", "")).lower())
-        if login is None:
-            raise Denied("invalid_grant", "user hasn't approved this consumer")
-        return self.open(login.user_id, client.client_id)
-
-
-def call_client(options: str) -> str:
-    """The client that a `Sforce-Call-Options` header names: `client=X, defaultNamespace=Y`."""
-    pairs = (part.partition("=") for part in options.split(","))
-    return next((value.strip() for name, _, value in pairs if name.strip().lower() == "client"), "")
+def bearer(request: Request) -> str:
+    """The token in a call's Authorization header; empty without one."""
+    return request.headers.get("authorization", "").partition(" ")[2].strip()
 
 
 def api_version(path: str) -> str:
@@ -218,12 +199,7 @@ def api_version(path: str) -> str:
     return match[1] if match else NEWEST_VERSION
 
 
-def _credentials(form: Json, authorization: str) -> tuple[str, str]:
-    scheme, _, encoded = authorization.partition(" ")
-    if scheme.lower() != "basic":
-        return form.get("client_id", ""), form.get("client_secret", "")
-    try:
-        client_id, _, secret = base64.b64decode(encoded).decode().partition(":")
-    except ValueError as exc:
-        raise Denied("invalid_client", "invalid client credentials") from exc
-    return client_id, secret
+def call_client(options: str) -> str:
+    """The client that a `Sforce-Call-Options` header names: `client=X, defaultNamespace=Y`."""
+    pairs = (part.partition("=") for part in options.split(","))
+    return next((value.strip() for name, _, value in pairs if name.strip().lower() == "client"), "")

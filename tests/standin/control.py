@@ -140,7 +140,10 @@ def _sessions(org: Org, request: Request) -> Reply:
     given = request.json_object() if request.body else {}
     login = org.sessions.logins[given.get("username", "integration@standin.test").lower()]
     session = org.sessions.open(login.user_id, given.get("client_id", "isthmus"), given.get("token"))
-    return Reply(201, {"access_token": session.token, "instance_url": org.base_url, "user_id": session.user_id})
+    body = {"access_token": session.token, "instance_url": org.base_url, "user_id": session.user_id}
+    if given.get("refresh"):
+        body["refresh_token"] = org.sessions.open_refresh(session.user_id, session.client_id).token
+    return Reply(201, body)
 
 
 def _clients(org: Org, request: Request) -> Reply:
@@ -173,7 +176,8 @@ def _users(org: Org, request: Request) -> Reply:
     body = {"Username": username, "LastName": last, "Email": given.get("email", username), "Alias": last[:8]}
     with org.store.transaction():
         user_id = records.insert(org.store, org.store.tables["User"], body, org.ui)
-    org.sessions.admit(Login(username, given.get("password", "standin"), user_id))
+    token = given.get("security_token", "token")
+    org.sessions.admit(Login(username, given.get("password", "standin"), user_id, token))
     return Reply(201, {"user_id": user_id, "username": username})
 
 
@@ -245,10 +249,10 @@ CALLS = (
     ("DELETE outbound-messages/{id}", "remove a definition and its queue"),
     ("GET outbound-messages/{id}/wsdl", "its WSDL"),
     ("GET outbound-messages/queue", "what waits, attempts, last error"),
-    ("POST sessions", '{"username", "client_id", "token"}: open a session, also with a token of your own'),
+    ("POST sessions", '{"username", "client_id", "token", "refresh"}: a session, also with a token of your own'),
     ("POST sessions/expire", "end all sessions"),
     ("GET, POST clients", '{"client_id", "client_secret", "username", "public_key", "sendOutboundMessages"}'),
-    ("POST users", '{"username", "password", "last_name", "email"}'),
+    ("POST users", '{"username", "password", "security_token", "last_name", "email"}'),
     ("GET, POST settings", "see the README"),
     ("GET, POST, DELETE faults", "faults in force and how often each happened; order one; end all"),
     ("GET faults/late", "calls that were not answered and whose work is still to be done"),

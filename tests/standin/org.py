@@ -10,12 +10,13 @@ from typing import Any
 import orjson
 
 from tests.standin import outbound, soap
-from tests.standin.auth import Client, Login, Session, Sessions
+from tests.standin.auth import Client, Login, Refresh, Session, Sessions
 from tests.standin.calls import Calls
 from tests.standin.clock import Clock
 from tests.standin.cursors import Cursors
 from tests.standin.delivery import Deliverer
 from tests.standin.faults.register import Faults
+from tests.standin.grants import Grants
 from tests.standin.journal import Entry, Journal
 from tests.standin.late import Late
 from tests.standin.outbound import Definition, Notification, OutboundQueue
@@ -32,6 +33,11 @@ SETTINGS: Json = {
     "checkReferences": True,
     "dailyApiRequests": 100_000,
     "enforceApiLimit": False,
+    "sessionTimeoutSeconds": 0,
+    "requireSecurityToken": False,
+    "loginHosts": ["login.salesforce.com", "test.salesforce.com"],
+    "jwtAudiences": [],
+    "soapLogin": True,
 }
 
 
@@ -52,6 +58,7 @@ class Org:
         self.store = Store(self.clock, self.write)
         self.queue = OutboundQueue(self.clock, self.write)
         self.sessions = Sessions(self.id, self.clock, self.write)
+        self.grants = Grants(self.sessions, self.clock, self.settings)
         self.store.on_commit = self.queue.enqueue
         self.store.spoil = self.faults.spoil
         self._deliverer = Deliverer(self.queue, self.outbound_body, self.faults)
@@ -123,7 +130,7 @@ class Org:
         with self.store.lock:
             self.queue.clear()
             self.clock.offset_seconds = 0.0
-            self.settings = dict(SETTINGS)
+            self.change_settings(SETTINGS, record=False)
             self.calls.clear()
             self.faults.clear()
             self.late.clear()
@@ -216,6 +223,8 @@ class Org:
                 self.sessions.keep(Session(**entry["session"]))
             case "session-ended":
                 self.sessions.forget(entry["token"])
+            case "refresh":
+                self.sessions.keep_refresh(Refresh(**entry["refresh"]))
             case "expired":
                 self.sessions.forget_all()
             case "outbound":
@@ -231,6 +240,7 @@ class Org:
     def change_settings(self, given: Json, record: bool = True) -> None:
         self.settings.update({name: value for name, value in given.items() if name in SETTINGS})
         self.store.check_references = bool(self.settings["checkReferences"])
+        self.sessions.timeout_seconds = float(self.settings["sessionTimeoutSeconds"])
         if record:
             self.write({"k": "settings", "settings": self.settings})
 

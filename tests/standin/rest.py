@@ -8,7 +8,8 @@ from tests.standin.errors import Refused, not_found
 from tests.standin.org import Org
 from tests.standin.web import Json, Reply, Request, wrong_method
 
-FIRST_VERSION, LAST_VERSION = 52, 67
+FIRST_VERSION, LAST_VERSION = 31, 67
+RETIRED = range(21, FIRST_VERSION)  #: answered with 410; older ones never had REST's present shape
 _VERSION = re.compile(r"v(\d+)\.0\Z")
 _BATCH_SIZE = re.compile(r"batchSize\s*=\s*(\d+)")
 
@@ -17,9 +18,9 @@ def versions() -> list[Json]:
     """GET /services/data, which needs no session."""
     listed = []
     for number in range(FIRST_VERSION, LAST_VERSION + 1):
-        year, season = divmod(number - 52, 3)
+        year, season = divmod(number - FIRST_VERSION, 3)
         name = ("Summer", "Winter", "Spring")[season]
-        label = f"{name} '{21 + year + (1 if season else 0)}"
+        label = f"{name} '{14 + year + (1 if season else 0)}"
         listed.append({"label": label, "url": f"/services/data/v{number}.0", "version": f"{number}.0"})
     return listed
 
@@ -28,6 +29,8 @@ def dispatch(org: Org, request: Request) -> Reply:
     """Answer one REST call of a known user; also each call inside a composite. Refused rises."""
     segments = request.segments[2:]
     match = _VERSION.match(segments[0]) if segments else None
+    if match is not None and int(match[1]) in RETIRED:
+        raise Refused("UNSUPPORTED_API_VERSION", f"API version {match[1]}.0 is retired", status=410)
     if match is None or not FIRST_VERSION <= int(match[1]) <= LAST_VERSION:
         raise not_found()
     request.version = segments[0]

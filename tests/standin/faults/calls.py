@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from tests.standin.auth import bearer
 from tests.standin.errors import Refused
 from tests.standin.faults.fault import Fault
 from tests.standin.org import Org
@@ -25,7 +26,7 @@ async def play(org: Org, fault: Fault, request: Request, work: Callable[[], Repl
             _noted(org, request, Reply(NO_ANSWER))
             return None
         case "expire_session":
-            org.sessions.expire(request)
+            org.sessions.expire(bearer(request))
         case "latency_seconds":
             await asyncio.sleep(fault.value)
         case "commit_after_seconds":
