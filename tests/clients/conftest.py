@@ -35,9 +35,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def process(authority: Path):
-    standin = Standin(
-        "--https-port", 0, "--grpc-port", 0, "--tls-cert", authority / "cert.pem", "--tls-key", authority / "key.pem"
-    )
+    standin = Standin("--https-port", 0, "--tls-cert", authority / "cert.pem", "--tls-key", authority / "key.pem")
     standin.sign_in()
     yield standin
     assert 0 == standin.stop()
@@ -77,6 +75,6 @@ def run(authority: Path) -> Run:
 @pytest.fixture(scope="session")
 def proxy(process):
     """Where every https host is the stand-in."""
-    found = Proxy(int(process.https_url.rsplit(":", 1)[1]))
+    found = Proxy(int(process.secure_url.rsplit(":", 1)[1]))
     yield found.url
     found.close()

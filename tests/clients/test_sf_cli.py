@@ -16,7 +16,7 @@ def sf(org, run, tmp_path_factory):
     home = str(tmp_path_factory.mktemp("home"))
     settings = {
         "HOME": home,
-        "SF_ORG_INSTANCE_URL": org.https_url,
+        "SF_ORG_INSTANCE_URL": org.secure_url,
         "SF_TARGET_ORG": token,
         "SF_DISABLE_TELEMETRY": "true",
         "SF_AUTOUPDATE_DISABLE": "true",

@@ -2,11 +2,11 @@
 
 import re
 
-from tests.standin import collection, composite, query, sobject_rest
+from tests.standin import collection, columns, composite, query, sobject_rest
 from tests.standin.cursors import MIN_PAGE, PAGE
 from tests.standin.errors import Refused, not_found
 from tests.standin.org import Org
-from tests.standin.web import Json, Reply, Request, wrong_method
+from tests.standin.web import Json, Reply, Request, flag, wrong_method
 
 FIRST_VERSION, LAST_VERSION = 31, 67
 RETIRED = range(21, FIRST_VERSION)  #: answered with 410; older ones never had REST's present shape
@@ -81,6 +81,8 @@ def _query(org: Org, request: Request, name: str, more: list[str]) -> Reply:
     text = request.query.get("q")
     if text is None:
         raise Refused("MALFORMED_QUERY", "A query string has to be specified")
+    if flag(request.query.get("columns")):
+        return Reply(200, columns.described(org.store, text))
     answer = query.run(org.store, text, name == "queryAll", request.version, request.who().user_id)
     if answer.counts:
         return Reply(200, {"totalSize": answer.total, "done": True, "records": []})
