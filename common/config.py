@@ -1,13 +1,14 @@
 """Settings: environment variables, read only at doors, validated once, all named here."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from common import log
+from common import log, schedule
 from common.errors import Misconfigured
 from common.ids import is_id
 
@@ -15,6 +16,9 @@ Environment = Mapping[str, str]
 
 T = TypeVar("T")
 PROJECT = "GOOGLE_CLOUD_PROJECT"
+MAX_KEYS = 2  #: the old one and the new one, while they are rotated
+_JOB = re.compile(r"projects/[^/]+/locations/[^/]+/jobs/[^/]+")
+MIN_KEY = 32  #: characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +184,20 @@ def inbound(env: Environment) -> Inbound:
     return Inbound(org_id=held["org_id"], secret_path=held.get("secret_path", "").strip("/"))
 
 
+def hmac_keys(env: Environment) -> tuple[str, ...]:
+    """The keys of the JSON secret INBOUND that sign requests: one, or two while they are being rotated."""
+    held: object = _json_secret(env, "INBOUND").get("hmac_keys")
+    wish = (
+        'Set it to {"hmac_keys": ["..."]}, one or two keys of 32 characters or more; `openssl rand -hex 32` makes one.'
+    )
+    if not held:
+        raise Misconfigured("setting_missing", "INBOUND holds no hmac_keys", wish)
+    keys = held if isinstance(held, list) else []
+    if not 1 <= len(keys) <= MAX_KEYS or any(not isinstance(k, str) or len(k) < MIN_KEY for k in keys):
+        raise Misconfigured("setting_refused", "INBOUND's hmac_keys are no list of one or two long texts", wish)
+    return tuple(keys)
+
+
 def _json_secret(env: Environment, name: str) -> dict[str, str]:
     try:
         held = json.loads(env.get(name) or "{}")
@@ -210,6 +228,52 @@ def call_seconds(env: Environment) -> float:
 def claim_seconds(env: Environment) -> float:
     """How long a drained batch may wait for its sender before another drainer may take it: nothing was sent yet."""
     return float(number(env, "CLAIM_SECONDS", 120))
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """What whoever drains the change log needs."""
+
+    database: Database
+    topics: Topics
+    call_seconds: float
+    claim_seconds: float
+
+
+def drain(env: Environment) -> Drain:
+    return Drain(database(env), topics(env), call_seconds(env), claim_seconds(env))
+
+
+@dataclass(frozen=True, slots=True)
+class Waking:
+    """How the drainer sets its own schedule."""
+
+    job: str = ""  #: projects/P/locations/L/jobs/J; empty: the schedule is a person's
+    host: str = ""  #: of a Cloud Scheduler on this machine
+    sleepy: bool = False  #: the database sleeps when it is let alone
+    idle_minutes: int = 15
+
+
+def waking(env: Environment) -> Waking:
+    """SCHEDULE_JOB with SLEEPY_DATABASE and IDLE_MINUTES."""
+    job = env.get("SCHEDULE_JOB", "").strip()
+    if job and not _JOB.fullmatch(job):
+        raise Misconfigured(
+            "setting_refused", f"SCHEDULE_JOB is {job!r}", "Set it to projects/PROJECT/locations/REGION/jobs/NAME."
+        )
+    idle = number(env, "IDLE_MINUTES", schedule.IDLE[0])
+    if idle not in schedule.IDLE:
+        allowed = ", ".join(map(str, schedule.IDLE))
+        raise Misconfigured("setting_refused", f"IDLE_MINUTES is {idle}", f"Set it to one of {allowed}.")
+    return Waking(job, env.get("SCHEDULER_EMULATOR_HOST", "").strip(), flag(env, "SLEEPY_DATABASE"), idle)
+
+
+def flag(env: Environment, name: str) -> bool:
+    """A switch: true or false; unset means false."""
+    text = env.get(name, "").strip().lower() or "false"
+    if text not in ("true", "false"):
+        raise Misconfigured("setting_refused", f"{name} is {text!r}", "Set it to true or false.")
+    return text == "true"
 
 
 def number(env: Environment, name: str, default: int) -> int:

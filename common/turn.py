@@ -1,7 +1,9 @@
-"""Many ask for the same at once: one does it, one waits, the others are covered by the one who waits."""
+"""Many ask for the same at once: it is done once or twice, and all of them are served."""
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 
 
@@ -39,3 +41,48 @@ class Turn:
             yield True
         finally:
             self._running.release()
+
+
+class Together:
+    """Does one thing for all who asked before it began, at most once in so many seconds. Safe to share between threads.
+
+    Args:
+        work: What is to be done. Where it raises, everybody whom it was done for is told.
+        gap_seconds: From the end of one to the beginning of the next; who asks after a longer pause does not wait.
+    """
+
+    def __init__(
+        self, work: Callable[[], None], gap_seconds: float, *,
+        pause: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        self._work = work
+        self._gap = gap_seconds
+        self._pause = pause
+        self._clock = clock
+        self._running = threading.Lock()
+        self._lock = threading.Lock()
+        self._next: Future[None] | None = None  # the one that has not begun
+        self._ended = float("-inf")
+
+    def do(self) -> None:
+        """Return once it was done, begun after this call."""
+        with self._lock:
+            ours = self._next is None
+            shared = self._next = self._next or Future()
+        if ours:
+            self._lead(shared)
+        shared.result()
+
+    def _lead(self, shared: Future[None]) -> None:
+        with self._running:
+            self._pause(max(0.0, self._ended + self._gap - self._clock()))
+            with self._lock:
+                self._next = None
+            try:
+                self._work()
+            except BaseException as exc:  # noqa: BLE001 - it is raised by result() for everyone, this one included
+                shared.set_exception(exc)
+            else:
+                shared.set_result(None)
+            finally:
+                self._ended = self._clock()

@@ -505,6 +505,10 @@ CREATE INDEX change_log_held ON isthmus.change_log USING btree (table_name, reco
 
 CREATE INDEX change_log_open ON isthmus.change_log USING btree (table_name, record_id, id) WHERE (state = ANY (ARRAY['new'::isthmus.change_state, 'claimed'::isthmus.change_state, 'sending'::isthmus.change_state, 'retry'::isthmus.change_state, 'failed'::isthmus.change_state]));
 
+-- Name: change_log_retry; Type: INDEX; Schema: isthmus; Owner: -
+
+CREATE INDEX change_log_retry ON isthmus.change_log USING btree (next_attempt_at) WHERE (state = 'retry'::isthmus.change_state);
+
 -- Name: change_log_waiting; Type: INDEX; Schema: isthmus; Owner: -
 
 CREATE INDEX change_log_waiting ON isthmus.change_log USING btree (id) WHERE (state = ANY (ARRAY['new'::isthmus.change_state, 'claimed'::isthmus.change_state, 'sending'::isthmus.change_state, 'retry'::isthmus.change_state]));

@@ -30,6 +30,7 @@ class Connection(Protocol):
     notifications: deque[Any]
     parameter_statuses: dict[str, str]
     _usock: socket.socket
+    _backend_key_data: bytes  #: the server process' number and secret, as it was told when we connected
 
     def execute_simple(self, statement: str) -> Any: ...
 

@@ -15,11 +15,13 @@ NOWHERE = "postgresql://postgres@127.0.0.1:9/nowhere"  # nobody listens there
 
 DATABASE = {"DATABASE_URL": NOWHERE}
 SALESFORCE = {"SF_LOGIN_URL": "http://127.0.0.1:9", "SF_CLIENT_ID": "i", "SF_CLIENT_SECRET": "s3cr3t"}
+KEYS = {"INBOUND": json.dumps({"hmac_keys": ["k" * 32]})}
 PUBSUB = {"GOOGLE_CLOUD_PROJECT": PROJECT, "PUBSUB_EMULATOR_HOST": "127.0.0.1:9"}
 INBOUND = {"INBOUND": json.dumps({"org_id": ORG, "secret_path": SECRET_PATH})}
 
 DOORS = {
     "receive_outbound_message": INBOUND | PUBSUB,
+    "receive_webhook": KEYS | PUBSUB,
     "upsert_postgres": DATABASE | SALESFORCE | PUBSUB,
     "drain_change_log": DATABASE | PUBSUB,
     "upsert_salesforce": DATABASE | SALESFORCE,

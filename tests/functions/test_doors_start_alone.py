@@ -18,15 +18,16 @@ from tests.stack.process import ROOT, clean_environment
 WHAT_TO_SET = {
     "DATABASE_URL": "Set it to postgresql://user:password@host:5432/name",
     "GOOGLE_CLOUD_PROJECT": "Set it to the Google Cloud project's id",
-    "INBOUND": 'Set it to {"org_id": "00D...',
+    "receive_outbound_message INBOUND": 'Set it to {"org_id": "00D...',
+    "receive_webhook INBOUND": 'Set it to {"hmac_keys": ["..."]}',
     "SF_LOGIN_URL": "Set it to your org's My Domain",
     "SF_CLIENT_ID": "Set SF_CLIENT_ID and SF_CLIENT_SECRET; or",
     "SF_CLIENT_SECRET": "Set SF_CLIENT_ID and SF_CLIENT_SECRET; or",
 }
-MISSING = [(door, {name: ""}, (name, WHAT_TO_SET[name])) for door in DOORS for name in DOORS[door]
-           if name != "PUBSUB_EMULATOR_HOST"]  # fmt: skip
+MISSING = [(door, {name: ""}, (name, WHAT_TO_SET[f"{door} {name}" if name == "INBOUND" else name]))
+           for door in DOORS for name in DOORS[door] if name != "PUBSUB_EMULATOR_HOST"]  # fmt: skip
 
-DB, ORG_WISH = WHAT_TO_SET["DATABASE_URL"], WHAT_TO_SET["INBOUND"]
+DB, ORG_WISH = WHAT_TO_SET["DATABASE_URL"], WHAT_TO_SET["receive_outbound_message INBOUND"]
 WRONG: list[tuple[str, dict[str, str], tuple[str, ...]]] = [
     ("upsert_postgres", {"DATABASE_URL": "garbage"}, ("DATABASE_URL", DB)),
     ("drain_change_log", {"DATABASE_URL": "mysql://u:p@h/d"}, ("DATABASE_URL", DB)),
@@ -37,6 +38,11 @@ WRONG: list[tuple[str, dict[str, str], tuple[str, ...]]] = [
     ("receive_outbound_message", {"INBOUND": '{"secret_path": "x"}'}, ("INBOUND names no org_id", ORG_WISH)),
     ("receive_outbound_message", {"INBOUND": '{"org_id": "Acme"}'}, ("INBOUND", "org_id", ORG_WISH)),
     ("receive_outbound_message", {"INBOUND": '{"org_id": 12}'}, ("INBOUND", "org_id", "quotes")),
+    ("receive_webhook", {"INBOUND": '{"hmac_keys": ["short"]}'}, ("hmac_keys", "openssl rand -hex 32")),
+    ("receive_webhook", {"INBOUND": '{"hmac_keys": {"a": 1}}'}, ("hmac_keys", "one or two keys")),
+    ("drain_change_log", {"SCHEDULE_JOB": "drain"}, ("SCHEDULE_JOB", "projects/PROJECT/locations/REGION/jobs/NAME")),
+    ("drain_change_log", {"IDLE_MINUTES": "7"}, ("IDLE_MINUTES is 7", "one of 15, 30, 60")),
+    ("drain_change_log", {"SLEEPY_DATABASE": "yes"}, ("SLEEPY_DATABASE", "true or false")),
     ("upsert_salesforce", {"SALESFORCE": "{"}, ("SALESFORCE is not JSON", "Set it to one JSON object")),
     ("drain_change_log", {"CALL_SECONDS": "soon"}, ("CALL_SECONDS", "whole number; 720")),
     ("drain_change_log", {"CLAIM_SECONDS": "0"}, ("CLAIM_SECONDS", "whole number; 120")),
@@ -75,7 +81,7 @@ def test_it_stops_with_one_sentence(number: int, ended: list[Future[subprocess.C
 
 @pytest.fixture(scope="module")
 def doors(logs: Path) -> Iterator[dict[str, Door]]:
-    """All five, with nobody to talk to."""
+    """All of them, with nobody to talk to."""
     started = {name: Door(name, settings, logs) for name, settings in DOORS.items()}
     try:
         yield {name: door.ready() for name, door in started.items()}

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from common import config
+from common.errors import Misconfigured
 from common.postgres.connect import Database
+from common.postgres.listen import Listener
 from tests.integration.accounts import TABLE, another, at_the_same_time, captured, map_table, run
 from tests.stack import pgbouncer
 from tests.stack.postgres import Postgres
@@ -92,3 +94,23 @@ def test_the_pooler_was_restarted(settings: config.Database, postgres_server: Po
             own.close()
 
     assert [[1]] == before == after
+
+
+def test_nobody_listens_through_it(pooled: config.Database) -> None:
+    """It takes LISTEN and delivers nothing: said at once, and not found out by edits that nobody hears of."""
+    through = replace(pooled, direct=pooled.target)
+
+    with pytest.raises(Misconfigured) as caught:
+        Listener(through)
+
+    assert "listen_refused" == caught.value.reason
+    assert "Set DATABASE_DIRECT_URL" in caught.value.hint
+
+
+def test_past_it_every_commit_is_heard(pooled: config.Database) -> None:
+    """Work goes through the pooler, the listener past it."""
+    with another(pooled) as database, Listener(pooled) as listener:
+        map_table(database)
+        run(database, f"INSERT INTO {TABLE} (id) VALUES ('a')")
+
+        assert listener.wait(10)

@@ -16,8 +16,16 @@ from tests.stack.process import Child, clean_environment, python, takes_connecti
 
 ORG = "00Dstandin00001EAA"
 SECRET_PATH = "salesforce"
+HMAC_KEY = "isthmus-on-one-machine-needs-no-secret"
 LISTEN_SECONDS = 20
-DOORS = ("receive_outbound_message", "upsert_postgres", "drain_change_log", "upsert_salesforce", "keep_dead_letters")
+DOORS = (
+    "receive_outbound_message",
+    "receive_webhook",
+    "upsert_postgres",
+    "drain_change_log",
+    "upsert_salesforce",
+    "keep_dead_letters",
+)
 
 
 class Stack:
@@ -48,7 +56,7 @@ class Stack:
             "SF_LOGIN_URL": self.standin_url,
             "SF_CLIENT_ID": "isthmus",
             "SF_CLIENT_SECRET": "isthmus",
-            "INBOUND": json.dumps({"org_id": ORG, "secret_path": SECRET_PATH}),
+            "INBOUND": json.dumps({"org_id": ORG, "secret_path": SECRET_PATH, "hmac_keys": [HMAC_KEY]}),
             "GOOGLE_CLOUD_PROJECT": topology.PROJECT,
             "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{self.pubsub_port}",
             "CALL_SECONDS": str(call_seconds),

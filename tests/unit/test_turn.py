@@ -2,8 +2,9 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
-from common.turn import Turn
+from common.turn import Together, Turn
 
 SECONDS = 10
 
@@ -94,3 +95,71 @@ def test_alone_covers_nobody():
         scheduled.result(SECONDS)
 
         assert asked.result(SECONDS)
+
+
+class Counted:
+    """Work that counts itself, and holds the first one inside until it is opened."""
+
+    def __init__(self, fails=False):
+        self.times = 0
+        self.inside = threading.Event()
+        self.open = threading.Event()
+        self.fails = fails
+
+    def __call__(self):
+        self.times += 1
+        self.inside.set()
+        assert self.open.wait(SECONDS)
+        if self.fails:
+            raise ValueError("no")
+
+
+def all_wait(together, count):
+    """Return once so many wait for the one that has not begun."""
+    while together._next is None or len(together._next._condition._waiters) < count:
+        pass
+
+
+def test_all_who_ask_during_one_share_the_next():
+    """Each was served by one that began after it had asked: a hundred cost two."""
+    counted = Counted()
+    together = Together(counted, 0)
+    with ThreadPoolExecutor(32) as pool:
+        first = pool.submit(together.do)
+        assert counted.inside.wait(SECONDS)
+        others = [pool.submit(together.do) for _ in range(20)]
+        all_wait(together, 19)  # the twentieth leads
+
+        counted.open.set()
+        for one in (first, *others):
+            one.result(SECONDS)
+
+    assert 2 == counted.times
+
+
+def test_one_who_asks_alone_does_not_wait():
+    """The gap is counted from the last one's end; within it one waits for the rest of it."""
+    now, pauses = [100.0], []
+    together = Together(lambda: None, 0.25, pause=pauses.append, clock=lambda: now[0])
+
+    together.do()
+    now[0] += 0.1
+    together.do()
+    now[0] += 1
+    together.do()
+
+    assert [0, 0.15, 0] == [round(p, 3) for p in pauses]
+
+
+def test_who_was_not_served_is_told():
+    """And the next one is tried anew."""
+    counted = Counted(fails=True)
+    counted.open.set()
+    together = Together(counted, 0)
+
+    for _ in range(2):
+        with suppress(ValueError):
+            together.do()
+            raise AssertionError("it was told nothing")
+
+    assert 2 == counted.times

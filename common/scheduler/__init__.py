@@ -1,0 +1,1 @@
+"""The Cloud Scheduler room: Google's client lives here and nowhere else."""
