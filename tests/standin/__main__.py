@@ -70,6 +70,7 @@ async def _serve(
         secure = serving.listen(given.host, given.https_port)
         servers.append((serving.Server(app, certificates), secure))
         ready += f" https://{given.host}:{secure.getsockname()[1]} ca {certificates.ca or 'as given'}"
+    app.org.bulk.resume()
     await serving.serve(servers, ready)
 
 

@@ -1,17 +1,20 @@
 """The ASGI door: one call in, one answer out, with faults and statistics on the way."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import nullcontext
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from tests.standin import control, identity, oauth, page, rest
+from tests.standin.bulk.spool import Spool
 from tests.standin.errors import Refused, WholeRequest
 from tests.standin.faults import calls
 from tests.standin.faults.register import CALL
 from tests.standin.org import Org
-from tests.standin.web import Reply, Request, refusal
+from tests.standin.web import Reply, Request, Stream, refusal
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -19,6 +22,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MAX_URI_BYTES = 16_384
 REST = "/services/data"
+BULK_DATA = re.compile(r"/services/data/v[\d.]+/jobs/ingest/\w+/batches/?\Z")
 
 
 class App:
@@ -34,7 +38,7 @@ class App:
             await self._http(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = await _read(scope, receive)
+        request = await _read(scope, receive, self.org.bulk.spool)
         target = f"{request.path}?{request.query_string}" if request.query_string else request.path
         ours = request.path.startswith("/standin")
         fault = None if ours else self.org.faults.for_call(target)
@@ -49,6 +53,7 @@ class App:
     def _work(self, request: Request, target: str) -> Reply:
         started = perf_counter()
         reply = answer(self.org, request, target)
+        request.discard_upload()
         if not request.path.startswith("/standin"):
             ms = (perf_counter() - started) * 1000
             self.org.calls.add(request.method, target, request.resource or request.path, reply.status, ms)
@@ -56,11 +61,27 @@ class App:
 
 
 async def _finish(reply: Reply, send: Send) -> None:
+    if isinstance(reply.body, Stream):
+        await _send_stream(reply, reply.body, send)
+        return
     body = reply.encoded()
-    headers = {"content-length": str(len(body)), "content-type": reply.content_type, **reply.headers}
+    await _send_start(reply, len(body), send)
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _send_start(reply: Reply, length: int | None, send: Send) -> None:
+    known = {"content-length": str(length)} if length is not None else {}
+    headers = {**known, "content-type": reply.content_type, **reply.headers}
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": reply.status, "headers": raw})
-    await send({"type": "http.response.body", "body": body})
+
+
+async def _send_stream(reply: Reply, body: Stream, send: Send) -> None:
+    await _send_start(reply, body.length, send)
+    for piece in body.pieces:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await asyncio.sleep(0)  # a client that reads fast would keep every other call waiting
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:
@@ -71,18 +92,34 @@ async def _lifespan(receive: Receive, send: Send) -> None:
             return
 
 
-async def _read(scope: Scope, receive: Receive) -> Request:
-    parts = []
-    more = True
-    while more:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        more = message.get("more_body", False)
+async def _read(scope: Scope, receive: Receive, spool: Spool) -> Request:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
     base_url = f"{scope.get('scheme', 'http')}://{headers['host']}" if "host" in headers else ""
     query = scope["query_string"].decode("latin-1")
-    return Request(scope["method"], path, query, headers, b"".join(parts), base_url=base_url)
+    request = Request(scope["method"], path, query, headers, base_url=base_url)
+    if request.method == "PUT" and BULK_DATA.search(path):
+        request.upload = await _kept(receive, spool)
+    else:
+        request.body = b"".join([part async for part in _parts(receive)])
+    return request
+
+
+async def _parts(receive: Receive) -> AsyncIterator[bytes]:
+    more = True
+    while more:
+        message = await receive()
+        yield message.get("body", b"")
+        more = message.get("more_body", False)
+
+
+async def _kept(receive: Receive, spool: Spool) -> Path:
+    """A body that goes into a file as it comes."""
+    path, file = spool.receive()
+    with file:
+        async for part in _parts(receive):
+            file.write(part)
+    return path
 
 
 async def _cut(send: Any) -> None:

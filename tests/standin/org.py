@@ -11,6 +11,8 @@ import orjson
 
 from tests.standin import outbound, soap
 from tests.standin.auth import Client, Login, Refresh, Session, Sessions
+from tests.standin.bulk import register
+from tests.standin.bulk.register import Bulk
 from tests.standin.calls import Calls
 from tests.standin.clock import Clock
 from tests.standin.cursors import Cursors
@@ -38,6 +40,7 @@ SETTINGS: Json = {
     "loginHosts": ["login.salesforce.com", "test.salesforce.com"],
     "jwtAudiences": [],
     "soapLogin": True,
+    **register.SETTINGS,
 }
 
 
@@ -61,6 +64,7 @@ class Org:
         self.grants = Grants(self.sessions, self.clock, self.settings)
         self.store.on_commit = self.queue.enqueue
         self.store.spoil = self.faults.spoil
+        self.bulk = Bulk(self.store, lambda: self.settings, self.write, data)
         self._deliverer = Deliverer(self.queue, self.outbound_body, self.faults)
         self.ui = Actor("")
 
@@ -85,6 +89,7 @@ class Org:
 
     def stop(self) -> None:
         self._deliverer.stop()
+        self.bulk.stop()
         if self._journal is not None:
             self._journal.close()
 
@@ -135,6 +140,7 @@ class Org:
             self.faults.clear()
             self.late.clear()
             self.cursors.clear()
+            self.bulk.clear()
             for name in list(self.store.tables):
                 if name != "User":
                     self.store.empty(name)
@@ -191,14 +197,19 @@ class Org:
         yield from ({"k": "source", "name": name, "digest": digest} for name, digest in self._sources.items())
         yield from self.sessions.snapshot()
         yield from self.queue.snapshot()
+        yield from self.bulk.entries()
 
     def _replay(self, entry: Entry) -> None:
         match entry["k"]:
             case "put":
                 for name, record in entry["records"]:
                     self.store.restore(name, record)
+                for name, record_id in entry.get("gone", ()):
+                    self.store.forget(name, record_id)
                 for queued in entry.get("queued", ()):
                     self.queue.restore(queued)
+                if "bulk" in entry:
+                    self.bulk.restore(entry["bulk"])
             case "object":
                 self.store.place(SObject(entry["raw"], entry["at"], entry.get("ids")), record=False)
             case "next":
@@ -236,11 +247,16 @@ class Org:
                 self.queue.restore(entry)
             case "sent":
                 self.queue.forget(entry["def"], entry["ids"])
+            case "bulk":
+                self.bulk.restore(entry["job"])
+            case "bulk-gone":
+                self.bulk.forget(entry["id"])
 
     def change_settings(self, given: Json, record: bool = True) -> None:
         self.settings.update({name: value for name, value in given.items() if name in SETTINGS})
         self.store.check_references = bool(self.settings["checkReferences"])
         self.sessions.timeout_seconds = float(self.settings["sessionTimeoutSeconds"])
+        self.bulk.wake()
         if record:
             self.write({"k": "settings", "settings": self.settings})
 
@@ -249,6 +265,7 @@ class Org:
         self.write({"k": "clock", "offset": self.clock.offset_seconds})
         self.queue.clock_moved()
         self.late.run_due()
+        self.bulk.wake()
 
     def clients_json(self) -> list[Json]:
         return [asdict(client) | {"client_secret": "***"} for client in self.sessions.clients.values()]

@@ -3,6 +3,8 @@
 import re
 
 from tests.standin import collection, columns, composite, query, sobject_rest
+from tests.standin.bulk import ingest
+from tests.standin.bulk import query as bulk_query
 from tests.standin.cursors import MIN_PAGE, PAGE
 from tests.standin.errors import Refused, not_found
 from tests.standin.org import Org
@@ -43,13 +45,17 @@ def dispatch(org: Org, request: Request) -> Reply:
             return _composite(org, request, more)
         case ["query" | "queryAll" as name, *more] if len(more) < 2:
             return _query(org, request, name, more)
+        case ["jobs", "ingest", *more]:
+            return ingest.answer(org, request, more)
+        case ["jobs", "query", *more]:
+            return bulk_query.answer(org, request, more)
         case ["limits"]:
             request.resource = "limits"
             return Reply(200, limits(org))
         case []:
             request.resource = "resources"
             root = f"/services/data/{request.version}"
-            names = ("sobjects", "query", "queryAll", "composite", "limits")
+            names = ("sobjects", "query", "queryAll", "composite", "limits", "jobs")
             return Reply(
                 200,
                 {name: f"{root}/{name}" for name in names} | {"identity": f"/id/{org.id}/{request.who().user_id}"},
@@ -98,12 +104,11 @@ def limits(org: Org) -> Json:
     """GET /limits: the daily calls are counted, the others are there for their names."""
     most = int(org.settings["dailyApiRequests"])
     full = {
-        "DailyBulkApiBatches": 15_000,
         "DailyBulkV2QueryFileStorageMB": 976_562,
-        "DailyBulkV2QueryJobs": 10_000,
         "DailyDeliveredPlatformEvents": 10_000,
         "DataStorageMB": 1_024,
         "HourlyPublishedPlatformEvents": 50_000,
     }
     used = {"DailyApiRequests": {"Max": most, "Remaining": max(0, most - org.calls.used_today)}}
+    used |= org.bulk.remaining()
     return {**used, **{name: {"Max": value, "Remaining": value} for name, value in full.items()}}

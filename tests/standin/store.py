@@ -39,6 +39,7 @@ class Transaction:
 
     undo: list[tuple[Table, str, Record | None, Actor | None]] = field(default_factory=list)
     notify: dict[Change, None] = field(default_factory=dict)
+    notes: Json = field(default_factory=dict)  #: written into the commit's journal entry
 
 
 class Committed(NamedTuple):
@@ -166,6 +167,11 @@ class Store:
         if tells_outbound and actor is not None and actor.sends_outbound:
             transaction.notify[table.sobject.name, record["Id"]] = None
 
+    def purge(self, table: Table, record_id: str) -> None:
+        """Remove a record for good, in the open transaction; nobody is told."""
+        self._open().undo.append((table, record_id, table.records[record_id], None))
+        table.take_back(record_id, None)
+
     def mark(self) -> int:
         """A point of the open transaction to which it can be rolled back."""
         return len(self._open().undo)
@@ -188,8 +194,11 @@ class Store:
             return
         changes = _merged(transaction)
         records = [[change.table.sobject.name, change.new] for change in changes if change.new is not None]
-        entry: Json = {"k": "put", "records": records}
-        queued = self.on_commit(list(transaction.notify))
+        entry: Json = {"k": "put", "records": records, **transaction.notes}
+        gone = [[change.table.sobject.name, change.record_id] for change in changes if change.new is None]
+        if gone:
+            entry["gone"] = gone
+        queued = self.on_commit([change for change in transaction.notify if list(change) not in gone])
         if queued:
             entry["queued"] = queued
         for listener in self.listeners:
@@ -202,6 +211,11 @@ class Store:
         table.put(record)
         table.source.seen(record["Id"])
         table.counter = max(table.counter, len(table.records))
+
+    def forget(self, name: str, record_id: str) -> None:
+        """A record that the journal says is gone for good."""
+        if record_id in self.tables[name].records:
+            self.tables[name].take_back(record_id, None)
 
     def parent_problem(self, field_label: str, targets: tuple[str, ...], record_id: str) -> Refused | None:
         """Why a lookup cannot point there; None when it can, or when none of its targets is known here."""

@@ -1,6 +1,8 @@
 """Requests and replies, as everything behind the ASGI door sees them; Composite makes requests of its own."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -28,6 +30,7 @@ class Request:
     version: str = "v67.0"
     base_url: str = ""  #: scheme and host by which the caller reached us; empty for calls inside a composite
     resource: str = ""  #: the road it took, without names and ids; for the statistics
+    upload: Path | None = None  #: a body too large for memory; whoever keeps the file moves it away
 
     @property
     def segments(self) -> list[str]:
@@ -54,6 +57,11 @@ class Request:
             )
         return found
 
+    def discard_upload(self) -> None:
+        """Forget a file that nobody kept."""
+        if self.upload is not None:
+            self.upload.unlink(missing_ok=True)
+
     def who(self) -> Actor:
         """The session's user; only roads behind the session check ask."""
         if self.actor is None:
@@ -61,9 +69,17 @@ class Request:
         return self.actor
 
 
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A body that is made while it is sent, so that it is never whole in memory."""
+
+    pieces: Iterable[bytes]
+    length: int | None = None  #: bytes, where it is known beforehand
+
+
 @dataclass(slots=True)
 class Reply:
-    """One answer; `body` is JSON unless it is bytes."""
+    """One answer; `body` is JSON unless it is bytes or a Stream."""
 
     status: int = 200
     body: Any = None

@@ -65,6 +65,7 @@ def failure(fault: Fault) -> Reply:
 
 
 def _noted(org: Org, request: Request, reply: Reply) -> Reply:
+    request.discard_upload()
     target = f"{request.path}?{request.query_string}" if request.query_string else request.path
     org.calls.add(request.method, target, "refused by a fault", reply.status, 0.0)
     return reply

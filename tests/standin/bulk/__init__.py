@@ -1,0 +1,1 @@
+"""Bulk API 2.0: jobs that load or extract whole tables as CSV."""
