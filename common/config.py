@@ -276,6 +276,33 @@ def flag(env: Environment, name: str) -> bool:
     return text == "true"
 
 
+def api_reserve(env: Environment) -> int:
+    """The share of the org's daily API calls that sending leaves to the org's other users; percent."""
+    return _percent(env, "API_RESERVE", 20)
+
+
+def salesforce_calls(env: Environment) -> int:
+    """How many calls that write may be under way at a time in one process. Salesforce takes 25 long ones of everybody."""
+    calls = number(env, "SALESFORCE_CALLS", 4)
+    if calls > 20:
+        raise Misconfigured(
+            "setting_refused", f"SALESFORCE_CALLS is {calls}", "Set it to 20 at most: Salesforce takes 25 of everybody."
+        )
+    return calls
+
+
+def bulk_from(env: Environment) -> int:
+    """From how many waiting records of one object on they go through the Bulk API."""
+    return number(env, "BULK_FROM", 10_000)
+
+
+def _percent(env: Environment, name: str, default: int) -> int:
+    text = env.get(name, "").strip() or str(default)
+    if not text.isdecimal() or int(text) > 99:
+        raise Misconfigured("setting_refused", f"{name} is {text!r}", f"Set it to 0 to 99; {default} is the default.")
+    return int(text)
+
+
 def number(env: Environment, name: str, default: int) -> int:
     """A whole number above zero."""
     text = env.get(name, "").strip() or str(default)

@@ -72,6 +72,7 @@ class Sent:
     unknown: bool = False  #: the call may still be carried out
     tries: int = 0  #: how many attempts are worth while; 0 is any number
     untried: bool = False  #: no call was made for it
+    closed: bool = False  #: the org's daily limit is used up: no call is worth while before `retry_seconds` are over
     stopped: Map[str, str] = field(default_factory=dict)  #: fields left out, for Salesforce refuses them; why
 
 
@@ -83,6 +84,9 @@ class Spent:
     used: int | None = None  #: by everybody, within a day
     allowed: int | None = None
     closed_until: datetime | None = None  #: the limit is used up; no call is made before that
+
+
+NOTHING = Spent()
 
 
 class Org(Protocol):
@@ -192,6 +196,18 @@ class Settled:
     stopped: Map[str, str] = field(default_factory=dict)  #: fields that did not go, and why: their edits stay, failed
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What is known of API calls before any is made."""
+
+    calls: int = 0  #: that the mapping has made today, by UTC
+    cap: int | None = None  #: how many it may make
+    used: int | None = None  #: by everybody who uses the org, within a day, when somebody last looked
+    allowed: int | None = None
+    seen_at: datetime | None = None
+    closed_until: datetime | None = None  #: the org's limit is used up
+
+
 class Log(Protocol):
     """The change log: what Postgres owes Salesforce."""
 
@@ -207,8 +223,12 @@ class Log(Protocol):
         """What is still owed of these claims; a claim that has moved on is left out."""
         ...
 
-    def settle(self, mapping: Mapping, settled: Sequence[Settled]) -> None:
-        """Write down how Salesforce took them, ids and dead letters included, in one transaction."""
+    def allowance(self, mapping: Mapping) -> Allowance:
+        """How many calls the mapping has made, and what all senders know of the org's limit."""
+        ...
+
+    def settle(self, mapping: Mapping, settled: Sequence[Settled], spent: Spent = NOTHING) -> None:
+        """Write down how Salesforce took them and what it cost, ids and dead letters included, in one transaction."""
         ...
 
 

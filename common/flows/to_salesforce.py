@@ -1,15 +1,15 @@
 """Road B, second half: what is still owed is sent to Salesforce, and each record's answer is written down."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from common import backoff
+from common import backoff, budget
 from common.change import Change, Ending, Op, Outcome
 from common.clock import Clock
 from common.flows.identity import refuse_other_org
 from common.mapping import Mapping
-from common.ports import Log, Mappings, Org, Owed, Sent, Settled
+from common.ports import Log, Mappings, Org, Owed, Sent, Settled, Spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class World:
     org: Org
     now: Clock
     unknown_seconds: float  #: how long a call whose end is unknown may still be carried out
+    reserve_percent: int = budget.RESERVE_PERCENT  #: of the org's daily calls, left to its other users
 
 
 def apply(changes: Sequence[Change], world: World) -> list[Outcome]:
@@ -43,11 +44,26 @@ def apply(changes: Sequence[Change], world: World) -> list[Outcome]:
 
 def _send(mapping: Mapping, owed: Sequence[Owed], world: World) -> list[Settled]:
     due = [o for o in owed if o.refused is None and (o.send.op is Op.DELETE or o.send.fields or not o.send.sfid)]
-    answers = dict(zip((o.change.event_id for o in due), world.org.send(mapping, [o.send for o in due]), strict=True))
+    sents, spent = _call(mapping, due, world)
+    answers = dict(zip((o.change.event_id for o in due), sents, strict=True))
     # Nothing in it can be written: it is settled without a call.
     settled = [_settled(o, o.refused or answers.get(o.change.event_id, Sent(o.send.sfid)), world) for o in owed]
-    world.log.settle(mapping, settled)
+    world.log.settle(mapping, settled, spent)
     return settled
+
+
+def _call(mapping: Mapping, due: Sequence[Owed], world: World) -> tuple[list[Sent], Spent]:
+    """Send, where the budget of API calls allows it."""
+    if not due:
+        return [], Spent()
+    refusal = budget.refusal(world.log.allowance(mapping), world.reserve_percent, due, world.now())
+    if refusal is not None:
+        return [refusal] * len(due), Spent()
+    world.org.spent()  # what this thread called before was for others
+    sents = world.org.send(mapping, [o.send for o in due])
+    closed = max((s.retry_seconds for s in sents if s.closed), default=0.0)
+    until = world.now() + timedelta(seconds=closed) if closed else None
+    return sents, replace(world.org.spent(), closed_until=until)
 
 
 def _settled(owed: Owed, sent: Sent, world: World) -> Settled:

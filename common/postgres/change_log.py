@@ -4,7 +4,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -12,7 +12,19 @@ from common import clock
 from common.change import Change, Ending, Op, Outcome, Side
 from common.errors import Terminal
 from common.mapping import Mapping
-from common.ports import Batch, Claimed, Entry, Mappings, Owed, Send, Sent, Settled
+from common.ports import (
+    NOTHING,
+    Allowance,
+    Batch,
+    Claimed,
+    Entry,
+    Mappings,
+    Owed,
+    Send,
+    Sent,
+    Settled,
+    Spent,
+)
 from common.postgres.connect import Database, Transaction
 from common.postgres.dead_letters import bury, heal
 from common.postgres.queries import as_json, identifier, load
@@ -21,6 +33,7 @@ from common.postgres.values import out_of_row
 TOPIC = "postgres-changes"
 
 _Q = load("change_log")
+_API = load("api_usage")
 
 
 class ChangeLog:
@@ -157,7 +170,14 @@ class ChangeLog:
             owed.append(_owed(mapping, change, sfid, here["row"] if here else None, row["attempts"]))
         return owed
 
-    def settle(self, mapping: Mapping, settled: Sequence[Settled]) -> None:
+    def allowance(self, mapping: Mapping) -> Allowance:
+        """How many calls the mapping has made today, and what all senders know of the org's limit."""
+        now = self._now()
+        with self._database.transaction() as tx:
+            found = tx.dicts(_API["allowance"], mapping_id=mapping.id, today=_day(now))
+        return Allowance(**found[0]) if found else Allowance()
+
+    def settle(self, mapping: Mapping, settled: Sequence[Settled], spent: Spent = NOTHING) -> None:
         """Write down how Salesforce took them: states, ids, when we wrote, dead letters; in one transaction.
 
         Raises:
@@ -178,6 +198,8 @@ class ChangeLog:
             if failed:
                 bury(tx, TOPIC, failed)
             tx.run(_Q["wake"], table=mapping.table, record_ids=[s.owed.change.record_id for s in ours])
+            if spent.calls:  # last: all senders write the same row
+                _spend(tx, mapping, spent, now)
 
     def _keep(self, tx: Transaction, mapping: Mapping, settled: Sequence[Settled]) -> None:
         """Edits of fields that did not go stay, failed; which fields those are is written down for people."""
@@ -207,6 +229,15 @@ class ChangeLog:
         if sent:
             tx.run(_named(mapping, "write_back"), sent=as_json(sent), now=self._now(), table=mapping.table)
             tx.run(_Q["name_tombstones"], table=mapping.table, sent=as_json(sent))
+
+
+def _spend(tx: Transaction, mapping: Mapping, spent: Spent, now: datetime) -> None:
+    tx.run(_API["count"], mapping_id=mapping.id, today=_day(now), calls=spent.calls)
+    tx.run(_API["note"], used=spent.used, allowed=spent.allowed, closed_until=spent.closed_until, now=now)
+
+
+def _day(now: datetime) -> str:
+    return now.astimezone(UTC).date().isoformat()
 
 
 def _named(mapping: Mapping, query: str) -> str:

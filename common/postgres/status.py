@@ -1,5 +1,6 @@
 """How things stand, per mapping: what waits, since when, what failed."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from common.postgres.connect import Database
@@ -10,3 +11,12 @@ def read(database: Database) -> list[dict[str, Any]]:
     """One row per mapping."""
     with database.transaction() as tx:
         return tx.dicts(load("status")["mappings"])
+
+
+def api(database: Database) -> dict[str, list[dict[str, Any]]]:
+    """API calls of today by mapping, the org's own count, and the fields that Salesforce refuses; empty lists where none."""
+    queries = load("api_usage")
+    with database.transaction() as tx:
+        calls = tx.dicts(queries["today"], today=datetime.now(UTC).date().isoformat())
+        org = [row for row in tx.dicts(queries["org"]) if row["seen_at"] or row["closed_until"]]
+        return {"calls": calls, "org": org, "stopped_fields": tx.dicts(queries["stopped_fields"])}

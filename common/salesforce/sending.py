@@ -149,9 +149,11 @@ class Sending:
                 self._once_more += self._spared(items, dict.fromkeys(fields, exc.message))
                 return []
         if kind is Whole.CLOSED:
-            self._ended = replace(refused(exc.code, exc.message), untried=True)
+            self._ended = replace(refused(exc.code, exc.message), untried=True, closed=True)
         if kind in (Whole.OBJECT, Whole.FIELD):  # a field that we did not send: the external id's
             self._all_alike(group, of_object(exc.code, exc.message))
+        elif self._ended is not None:
+            self._all_alike(group, self._ended)
         elif kind is not Whole.CUT or len(items) == 1 or self._is_down(exc):
             self._all_alike(group, refused(exc.code, exc.message))
         else:

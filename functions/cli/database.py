@@ -31,3 +31,7 @@ def _migrate(chosen: argparse.Namespace, env: config.Environment) -> None:
 def _status(_: argparse.Namespace, env: config.Environment) -> None:
     with Database(config.database(env)) as database:
         show(status.read(database))
+        for rows in status.api(database).values():
+            if rows:
+                print()
+                show(rows)

@@ -20,9 +20,11 @@ from common.salesforce.session import Session
 
 DOOR = "upsert_salesforce"
 
-database_settings, salesforce, call_seconds = config.read(
-    DOOR, os.environ, lambda env: (config.database(env), config.salesforce(env), config.call_seconds(env))
-)
+database_settings, salesforce, call_seconds, calls, reserve = config.read(
+    DOOR, os.environ, lambda e: (
+        config.database(e), config.salesforce(e), config.call_seconds(e), config.salesforce_calls(e), config.api_reserve(e),
+    ),
+)  # fmt: skip
 database = Database(database_settings)
 letters = DeadLetters(database)
 session = Session(salesforce)
@@ -30,9 +32,10 @@ book = MappingBook(database)
 world = to_salesforce.World(
     mappings=book,
     log=ChangeLog(database, book, call_seconds=call_seconds),
-    org=SalesforceOrg(session),
+    org=SalesforceOrg(session, calls=calls),
     now=clock.now,
     unknown_seconds=call_seconds,
+    reserve_percent=reserve,
 )
 
 

@@ -170,8 +170,10 @@ WITH well AS (
        AND field = ANY (:arrived)
 )
 INSERT INTO isthmus.stopped_field (sync_config_id, field, detail, since, seen_at)
-SELECT :mapping_id, s.key, s.value, :now ::timestamptz, :now ::timestamptz
-  FROM json_each_text(:stopped ::json) AS s
+SELECT m.id, s.key, s.value, :now ::timestamptz, :now ::timestamptz
+  FROM isthmus.sync_configurations AS m
+ CROSS JOIN json_each_text(:stopped ::json) AS s
+ WHERE m.id = :mapping_id
     ON CONFLICT (sync_config_id, field) DO UPDATE
    SET detail = excluded.detail, seen_at = excluded.seen_at
 

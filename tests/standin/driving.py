@@ -81,6 +81,15 @@ class Standin:
         answer.raise_for_status()
         return list(answer.json()["records"])
 
+    def query_all(self, text: str) -> list[Json]:
+        """Every page of an answer."""
+        page = self.rest("GET", "query", params={"q": text}).json()
+        found = list(page["records"])
+        while not page["done"]:
+            page = self.http.get(f"{self.url}{page['nextRecordsUrl']}").json()
+            found += page["records"]
+        return found
+
     def define_outbound(self, receiver: "Receiver", fields: list[str], sobject: str = "Account") -> Any:
         body = {"name": "Changes", "object": sobject, "fields": fields, "endpoint": receiver.url}
         return self.control("POST", "outbound-messages", body)

@@ -273,3 +273,17 @@ def test_misconfigured_carries_a_stable_reason():
         config.topics({})
 
     assert "setting_missing" == caught.value.reason
+
+
+def test_a_reserve_is_a_percentage():
+    assert (20, 0, 99) == tuple(config.api_reserve(e) for e in ({}, {"API_RESERVE": "0"}, {"API_RESERVE": "99"}))
+    for wrong in ("100", "-1", "x"):
+        with pytest.raises(Misconfigured, match="API_RESERVE"):
+            config.api_reserve({"API_RESERVE": wrong})
+
+
+def test_calls_at_a_time_leave_some_to_others():
+    """Salesforce takes 25 long ones of everybody."""
+    assert (4, 20) == (config.salesforce_calls({}), config.salesforce_calls({"SALESFORCE_CALLS": "20"}))
+    with pytest.raises(Misconfigured, match="SALESFORCE_CALLS"):
+        config.salesforce_calls({"SALESFORCE_CALLS": "21"})
