@@ -1,6 +1,7 @@
 """What the Salesforce stand-in sends, and what goes wrong on order: outbound messages, faults, restarts."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from tests.standin.driving import (
     ACK,
     OUTBOUND,
     ROOT,
+    VERSION,
     WAIT_SECONDS,
     Receiver,
     Standin,
@@ -284,7 +286,8 @@ def test_recorded_describes_can_be_served(tmp_path):
     standin = Standin("--objects", SAMPLES / "describe")
     try:
         standin.sign_in()
-        recorded = json.loads((SAMPLES / "describe" / "Lead.describe.json").read_bytes())
+        text = (SAMPLES / "describe" / "Lead.describe.json").read_text()
+        recorded = json.loads(re.sub(r"/services/data/v\d+\.0/", f"/services/data/{VERSION}/", text))
         served = standin.rest("GET", "sobjects/Lead/describe").json()
         lead = standin.create("Lead", LastName="Kim", Company="Acme")
 

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -14,7 +15,8 @@ from tests.standin.errors import Refused, WholeRequest
 from tests.standin.faults import calls
 from tests.standin.faults.register import CALL
 from tests.standin.org import Org
-from tests.standin.web import Reply, Request, Stream, refusal
+from tests.standin.store import Actor
+from tests.standin.web import Reply, Request, Stream, flag, refusal
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -153,11 +155,28 @@ def _rest(org: Org, request: Request) -> Reply:
     if request.path.rstrip("/") == REST:
         request.resource = "versions"
         return Reply(200, rest.versions())
-    request.actor = request.actor or org.sessions.actor(request)
+    request.actor = _with_duplicate_options(request, request.actor or org.sessions.actor(request))
     if org.settings["enforceApiLimit"] and org.calls.used_today >= org.settings["dailyApiRequests"]:
         raise Refused("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403)
     org.calls.count_api_call()
     return _with_usage(org, rest.dispatch(org, request))
+
+
+def _with_duplicate_options(request: Request, actor: Actor) -> Actor:
+    """The caller, with what `Sforce-Duplicate-Rule-Header: allowSave=true; includeRecordDetails=true` asks."""
+    header = request.headers.get("sforce-duplicate-rule-header")
+    if not header:
+        return actor
+    options = {name.strip().lower(): flag(value.strip()) for name, _, value in map(_cut_option, header.split(";"))}
+    return replace(
+        actor,
+        saves_duplicates=options.get("allowsave", False),
+        shows_duplicates=options.get("includerecorddetails", False),
+    )
+
+
+def _cut_option(option: str) -> tuple[str, str, str]:
+    return option.partition("=")
 
 
 def _with_usage(org: Org, reply: Reply) -> Reply:

@@ -27,7 +27,7 @@ def answer(org: Org, request: Request, rest: list[str]) -> Reply:
     if not rest:
         request.resource = "composite/sobjects"
         return _mixed(org, request)
-    table = org.store.table(rest[0])
+    table = org.seen_by(request.who()).table(rest[0])
     if len(rest) == 1:
         request.resource = "composite/sobjects/{object}"
         return _retrieve(org, request, table)
@@ -93,34 +93,37 @@ def _known_id(raw: Any) -> Json:
     return {"id": record_id} if isinstance(record_id, str) and len(record_id) == 18 else {}
 
 
-def _table_of(org: Org, raw: Json) -> Table:
+def _table_of(org: Org, request: Request, raw: Json) -> Table:
     kind = records.type_of(raw)
-    table = org.store.find_table(kind)
+    table = org.seen_by(request.who()).find_table(kind)
     if table is None:
         raise Unreadable("INVALID_TYPE", f"sObject type '{kind}' is not supported.")
     return table
 
 
 def _create(org: Org, request: Request, raw: Json) -> Json:
-    return {"id": records.insert(org.store, _table_of(org, raw), raw, request.who()), "made": True}
+    return {
+        "id": records.insert(org.seen_by(request.who()), _table_of(org, request, raw), raw, request.who()),
+        "made": True,
+    }
 
 
 def _update(org: Org, request: Request, raw: Json) -> Json:
-    table = _table_of(org, raw)
+    table = _table_of(org, request, raw)
     record_id = raw.get("Id") or raw.get("id")
     if not isinstance(record_id, str):
         raise Refused("MISSING_ARGUMENT", "Id not specified in an update call", ["Id"])
     body = {name: value for name, value in raw.items() if name not in ("Id", "id")}
-    records.update(org.store, table, record_id, body, request.who())
+    records.update(org.seen_by(request.who()), table, record_id, body, request.who())
     return {"id": records.living(table, record_id)["Id"]}
 
 
 def _delete(org: Org, request: Request, record_id: str) -> Json:
-    table = table_of_id(org, record_id)
+    table = table_of_id(org.seen_by(request.who()), record_id)
     if table is None:
         raise Refused("MALFORMED_ID", f"malformed id {record_id}", [])
     found = records.living(table, record_id)["Id"]
-    records.delete(org.store, table, found, request.who())
+    records.delete(org.seen_by(request.who()), table, found, request.who())
     return {"id": found}
 
 
@@ -129,16 +132,16 @@ def _upsert(org: Org, request: Request, table: Table, field: Field) -> Reply:
     seen = Counter(_fold(_value_of(raw, field)) for raw in listed)
 
     def step(raw: Json) -> Json:
-        if _table_of(org, raw) is not table:
+        if _table_of(org, request, raw) is not table:
             raise Refused("INVALID_TYPE", f"All records must be of type {table.sobject.name}", [])
         value = _value_of(raw, field)
         if value is None and field.type == "id":
-            return {"id": records.insert(org.store, table, raw, request.who()), "created": True}
+            return {"id": records.insert(org.seen_by(request.who()), table, raw, request.who()), "created": True}
         if value is None:
             raise Refused("MISSING_ARGUMENT", f"{field.name} not specified", [])
         if seen[_fold(value)] > 1:
             raise Refused("DUPLICATE_VALUE", f"Duplicate external id specified: {value}", [field.name])
-        return records.upsert(org.store, table, field, value, raw, request.who())
+        return records.upsert(org.seen_by(request.who()), table, field, value, raw, request.who())
 
     return _each_record(org, request, step)
 
@@ -167,7 +170,9 @@ def _retrieve(org: Org, request: Request, table: Table) -> Reply:
     if len(listed) > MAX_RETRIEVE:
         message = f"record limit reached. cannot submit more than {MAX_RETRIEVE} records into this call"
         raise Refused("EXCEEDED_ID_LIMIT", message)
-    render = query.renderer(org.store, table.sobject, [str(name).strip() for name in fields], request.version)
+    render = query.renderer(
+        org.seen_by(request.who()), table.sobject, [str(name).strip() for name in fields], request.version
+    )
     return Reply(200, [_retrieved(table, str(record_id).strip(), render) for record_id in listed])
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from tests.standin import records
 from tests.standin.errors import Refused, not_found
 from tests.standin.org import Org
-from tests.standin.store import Actor
+from tests.standin.relations import relation_named
+from tests.standin.store import Actor, Store
 from tests.standin.table import Table
 from tests.standin.web import Json, Reply, Request, flag, objects_in, refusal
 
@@ -31,7 +32,7 @@ def composite(org: Org, request: Request, dispatch: Dispatch) -> Reply:
     body = request.json_object()
     asked = objects_in(body.get("compositeRequest"), "compositeRequest")
     _check(asked)
-    run = _Composite(org, request, dispatch, substitute=b"@{" in request.body)
+    run = Subrequests(request, dispatch, substitute=b"@{" in request.body)
     if not flag(body.get("allOrNone")):
         return Reply(200, {"compositeResponse": [run.one(sub) for sub in asked]})
     try:
@@ -60,11 +61,10 @@ def _check(asked: list[Json]) -> None:
         raise Refused("JSON_PARSER_ERROR", "Each subrequest needs a referenceId of its own")
 
 
-class _Composite:
+class Subrequests:
     """Runs the subrequests in order and keeps their answers for references."""
 
-    def __init__(self, org: Org, request: Request, dispatch: Dispatch, substitute: bool) -> None:
-        self._org = org
+    def __init__(self, request: Request, dispatch: Dispatch, substitute: bool) -> None:
         self._request = request
         self._dispatch = dispatch
         self._substitute = substitute
@@ -120,17 +120,21 @@ class _Composite:
 
     def take_back(self, asked: list[Json]) -> None:
         """Answers of a rolled-back composite: the culprit keeps its own, all others are halted."""
-        message = "The transaction was rolled back since another operation in the same transaction failed."
         culprit = self.responses[-1]
-        halted = {
-            "body": [{"errorCode": "PROCESSING_HALTED", "message": message}],
-            "httpHeaders": {},
-            "httpStatusCode": 400,
-        }
         self.responses = [
-            culprit if sub["referenceId"] == culprit["referenceId"] else {**halted, "referenceId": sub["referenceId"]}
-            for sub in asked
+            culprit if response["referenceId"] == culprit["referenceId"] else response for response in halted(asked)
         ]
+
+
+def halted(asked: list[Json]) -> list[Json]:
+    """Answers of subrequests that were taken back, or not tried."""
+    message = "The transaction was rolled back since another operation in the same transaction failed."
+    answer = {
+        "body": [{"errorCode": "PROCESSING_HALTED", "message": message}],
+        "httpHeaders": {},
+        "httpStatusCode": 400,
+    }
+    return [{**answer, "referenceId": sub["referenceId"]} for sub in asked]
 
 
 def subrequest(outer: Request, method: str, url: str, body: Any, headers: dict[str, str]) -> Request:
@@ -169,8 +173,9 @@ def tree(org: Org, request: Request, name: str) -> Reply:
     results: list[Json] = []
     try:
         with org.store.transaction():
+            store = org.seen_by(request.who())
             for raw in listed:
-                _plant(org, request.who(), org.store.table(name), raw, {}, results)
+                _plant(store, request.who(), store.table(name), raw, {}, results)
             if any("errors" in result for result in results):
                 raise Halted
     except Halted:
@@ -178,7 +183,7 @@ def tree(org: Org, request: Request, name: str) -> Reply:
     return Reply(201, {"hasErrors": False, "results": results})
 
 
-def _plant(org: Org, actor: Actor, table: Table, raw: Json, link: Json, results: list[Json]) -> None:
+def _plant(store: Store, actor: Actor, table: Table, raw: Json, link: Json, results: list[Json]) -> None:
     """Create one record of a tree, then its children."""
     if len(results) >= MAX_TREE:
         raise Refused("LIMIT_EXCEEDED", f"A tree may have {MAX_TREE} records")
@@ -186,22 +191,22 @@ def _plant(org: Org, actor: Actor, table: Table, raw: Json, link: Json, results:
     own = {name: value for name, value in raw.items() if name not in children}
     reference = (raw.get("attributes") or {}).get("referenceId")
     try:
-        record_id = records.insert(org.store, table, {**own, **link}, actor)
+        record_id = records.insert(store, table, {**own, **link}, actor)
     except Refused as exc:
         results.append({"referenceId": reference, "errors": [exc.as_result()]})
         return
     results.append({"referenceId": reference, "id": record_id})
     for name, inner in children.items():
         for child in objects_in(inner["records"], "records"):
-            below = org.store.table(records.type_of(child))
-            _plant(org, actor, below, child, {_link_field(table, below, name): record_id}, results)
+            below = store.table(records.type_of(child))
+            _plant(store, actor, below, child, {_link_field(store, table, below, name): record_id}, results)
 
 
-def _link_field(parent: Table, child: Table, relationship: str) -> str:
-    """The child's lookup to the parent: by the relationship's name where describe has it."""
-    for known in parent.sobject.raw["childRelationships"]:
-        if known.get("relationshipName") == relationship and known["childSObject"] == child.sobject.name:
-            return str(known["field"])
+def _link_field(store: Store, parent: Table, child: Table, relationship: str) -> str:
+    """The child's lookup to the parent: by the relationship's name where one is known."""
+    found = relation_named(store, parent.sobject, relationship)
+    if found is not None and found[0].child == child.sobject.name:
+        return found[0].field
     for field in child.sobject.fields.values():
         if parent.sobject.name in field.reference_to and field.createable:
             return field.name

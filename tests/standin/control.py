@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 
-from tests.standin import records, schema_change, wsdl
+from tests.standin import bin_and_rules, records, schema_change, wsdl
 from tests.standin.auth import Client, Login
 from tests.standin.clock import rest_time
 from tests.standin.errors import Refused, not_found
 from tests.standin.org import Org
-from tests.standin.sobject_rest import table_of_id
 from tests.standin.web import Reply, Request, wrong_method
 
 Handler = Callable[[Org, Request], Reply]
@@ -43,8 +42,8 @@ def _route(org: Org, request: Request, rest: list[str]) -> Reply:
             return _wsdl(org, definition_id)
         case ["sessions", "expire"] if request.method == "POST":
             return Reply(200, {"expired": org.sessions.expire_all()})
-        case ["records", record_id, "undelete"] if request.method == "POST":
-            return _undelete(org, record_id)
+        case ["records", record_id, order] if request.method == "POST":
+            return bin_and_rules.with_record(org, record_id, order, request)
     raise not_found()
 
 
@@ -64,7 +63,7 @@ def _objects(org: Org, request: Request) -> Reply:
     """GET: names and counts. POST: one describe body or compact form, or a list of them."""
     if request.method == "POST":
         given = request.json()
-        names = [org.store.upload(one).name for one in (given if isinstance(given, list) else [given])]
+        names = [org.upload(one).name for one in (given if isinstance(given, list) else [given])]
         return Reply(201, {"uploaded": names})
     shown = [
         {
@@ -195,22 +194,6 @@ def _faults(org: Org, request: Request) -> Reply:
     return Reply(200, org.faults.all())
 
 
-def _undelete(org: Org, record_id: str) -> Reply:
-    table = table_of_id(org, record_id)
-    if table is None:
-        raise not_found()
-    with org.store.transaction():
-        records.undelete(org.store, table, record_id, org.ui)
-    return Reply(200, {"undeleted": record_id})
-
-
-def _deleted(org: Org, request: Request) -> Reply:
-    """What lies in the recycle bin, of one object or of all."""
-    wanted = request.query.get("object")
-    tables = [org.store.table(wanted)] if wanted else list(org.store.tables.values())
-    return Reply(200, [{"object": t.sobject.name, "id": record_id} for t in tables for record_id in t.deleted])
-
-
 def _posted(request: Request) -> None:
     if request.method != "POST":
         raise wrong_method(request)
@@ -228,7 +211,9 @@ def _plain() -> dict[str, Handler]:
         "users": _users,
         "settings": _settings,
         "faults": _faults,
-        "deleted": _deleted,
+        "deleted": bin_and_rules.deleted,
+        "duplicate-rules": bin_and_rules.duplicate_rules,
+        "access": bin_and_rules.access,
     }
 
 

@@ -133,6 +133,17 @@ OBJECT_LISTS = [
     "recordTypeInfos",
     "supportedScopes",
 ]
+#: Keys of our compact form that Salesforce's describe has not.
+OWN_KEYS = frozenset(["displayFormat", "childRelationshipName"])
+MASTER_TYPE: Json = {
+    "active": True,
+    "available": True,
+    "defaultRecordTypeMapping": True,
+    "developerName": "Master",
+    "master": True,
+    "name": "Master",
+    "recordTypeId": "012000000000000AAA",
+}
 GLOBAL_KEYS = [
     "activateable",
     "associateEntityType",
@@ -223,7 +234,7 @@ def _of_type(compact: Json, kind: str) -> Json:
         "name": name,
         "type": kind,
         "label": _label(name),
-        "custom": name.endswith("__c"),
+        "custom": name.endswith(("__c", "__s")),
         "soapType": SOAP_TYPES.get(kind, "xsd:string"),
         "length": LENGTHS.get(kind, 0),
         "idLookup": external,
@@ -248,7 +259,12 @@ def _of_kind(kind: str) -> Json:
     if kind == "boolean":
         return {"nillable": False, "defaultedOnCreate": True, "defaultValue": False, "aggregatable": False}
     if kind in ("address", "location"):
-        return {"createable": False, "updateable": False, "sortable": False, "groupable": False}
+        fixed = dict.fromkeys(["createable", "updateable", "sortable", "groupable", "aggregatable"], False)
+        return {**fixed, "queryByDistance": True}
+    if kind == "datetime":
+        return {"groupable": False}
+    if kind == "encryptedstring":
+        return {"filterable": False, "sortable": False, "groupable": False, "encrypted": True}
     return {}
 
 
@@ -283,6 +299,8 @@ def object_describe(compact: Json, key_prefix: str) -> Json:
     full["keyPrefix"] = compact.get("keyPrefix") or key_prefix
     full["fields"] = [field_describe(field) for field in _all_fields(compact)]
     full["urls"] = {}
+    full["supportedScopes"] = full["supportedScopes"] or [{"label": f"All {label.lower()}s", "name": "everything"}]
+    full["recordTypeInfos"] = full["recordTypeInfos"] or [MASTER_TYPE]
     return full
 
 
@@ -293,7 +311,19 @@ def _all_fields(compact: Json) -> list[Json]:
     extra = [field for field in own if field["name"] not in listed]
     head = [field for field in AUDIT_FIELDS[:2] if field["name"] not in listed]
     tail = [field for field in AUDIT_FIELDS[2:] if field["name"] not in listed]
-    return [*head, *extra, *compact["fields"], *tail]
+    return [*head, *extra, *compact["fields"], *_locations(compact["fields"]), *tail]
+
+
+def _locations(fields: list[Json]) -> list[Json]:
+    """The latitude and longitude of each geolocation field, unless they are listed."""
+    listed = {field["name"] for field in fields}
+    return [
+        {"name": name, "type": "double", "precision": 18, "scale": 15, "compoundFieldName": field["name"]}
+        for field in fields
+        if field.get("type") == "location" and field["name"].endswith("__c")
+        for name in (f"{field['name'][:-1]}{part}__s" for part in ("Latitude", "Longitude"))
+        if name not in listed
+    ]
 
 
 def completed(full: Json) -> Json:
@@ -319,6 +349,28 @@ def urls_of(name: str, version: str) -> dict[str, str]:
         "quickActions": f"{root}/quickActions",
         "layouts": f"{root}/describe/layouts",
         "sobject": root,
+    }
+
+
+def shown(raw: Json, children: list[Json], version: str, base_url: str) -> Json:
+    """The body of a describe call: Salesforce's keys only, with urls and the children that are known by now."""
+    name = raw["name"]
+    pages = {
+        "uiDetailTemplate": f"{base_url}/{{ID}}",
+        "uiEditTemplate": f"{base_url}/{{ID}}/e",
+        "uiNewRecord": f"{base_url}/{raw['keyPrefix']}/e",
+    }
+    recorded = raw["childRelationships"]
+    known = {(one["childSObject"], one["field"]) for one in recorded}
+    added = [one for one in children if one["relationshipName"] and (one["childSObject"], one["field"]) not in known]
+    layouts = f"/services/data/{version}/sobjects/{name}/describe/layouts/"
+    types = [{**one, "urls": {"layout": layouts + one["recordTypeId"]}} for one in raw["recordTypeInfos"]]
+    return {
+        **raw,
+        "fields": [{key: field[key] for key in field if key not in OWN_KEYS} for field in raw["fields"]],
+        "childRelationships": [*recorded, *added],
+        "recordTypeInfos": types,
+        "urls": {**urls_of(name, version), **pages},
     }
 
 

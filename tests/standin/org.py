@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from tests.standin import outbound, soap
+from tests.standin import outbound, record_types, soap
+from tests.standin.access import Access
 from tests.standin.auth import Client, Login, Refresh, Session, Sessions
 from tests.standin.bulk import register
 from tests.standin.bulk.register import Bulk
@@ -17,6 +18,7 @@ from tests.standin.calls import Calls
 from tests.standin.clock import Clock
 from tests.standin.cursors import Cursors
 from tests.standin.delivery import Deliverer
+from tests.standin.expressions import getter
 from tests.standin.faults.register import Faults
 from tests.standin.grants import Grants
 from tests.standin.journal import Entry, Journal
@@ -24,6 +26,7 @@ from tests.standin.late import Late
 from tests.standin.outbound import Definition, Notification, OutboundQueue
 from tests.standin.schema import Field, SObject
 from tests.standin.store import Actor, Store, object_entry
+from tests.standin.table import Record, Table
 
 Json = dict[str, Any]
 
@@ -41,6 +44,8 @@ SETTINGS: Json = {
     "jwtAudiences": [],
     "soapLogin": True,
     **register.SETTINGS,
+    "roundDecimals": False,
+    "cursorMinutes": 15,
 }
 
 
@@ -54,7 +59,7 @@ class Org:
         self.calls = Calls(self.clock)
         self.faults = Faults(self.clock)
         self.late = Late(self.clock)
-        self.cursors = Cursors()
+        self.cursors = Cursors(self.clock)
         self.settings = dict(SETTINGS)
         self._journal = Journal(data) if data else None
         self._sources: dict[str, str] = {}
@@ -66,7 +71,21 @@ class Org:
         self.store.spoil = self.faults.spoil
         self.bulk = Bulk(self.store, lambda: self.settings, self.write, data)
         self._deliverer = Deliverer(self.queue, self.outbound_body, self.faults)
+        self.access = Access()
         self.ui = Actor("")
+
+    def seen_by(self, actor: Actor) -> Store:
+        """The store as a caller sees it."""
+        return self.access.seen_by(self.store, actor.user_id)
+
+    def rules_changed(self) -> None:
+        """Write down all duplicate rules and limits, after one of them changed."""
+        self.store.views.clear()
+        self.write(self._rules())
+
+    def _rules(self) -> Entry:
+        rules = [rule.as_json() for rule in self.store.duplicates.all()]
+        return {"k": "rules", "duplicates": rules, "access": self.access.snapshot()}
 
     def write(self, entry: Json) -> None:
         if self._journal is not None:
@@ -81,7 +100,7 @@ class Org:
         for path in _object_files([BUILT_IN]):
             given = orjson.loads(path.read_bytes())
             if given["name"] not in self.store.tables:
-                self.store.upload(given)
+                self.upload(given)
         self._people()
         for path in _object_files(uploads):
             self.upload_once(orjson.loads(path.read_bytes()))
@@ -93,11 +112,17 @@ class Org:
         if self._journal is not None:
             self._journal.close()
 
+    def upload(self, given: Json) -> SObject:
+        """Put an object in force, with its record types."""
+        sobject = self.store.upload(record_types.numbered(self.store, given))
+        record_types.adopt(self.store, sobject)
+        return sobject
+
     def upload_once(self, given: Json) -> None:
         """Upload an object file unless exactly this one is in force (fields added later stay then)."""
         digest = hashlib.sha256(orjson.dumps(given)).hexdigest()
         if self._sources.get(given["name"]) != digest:
-            self.store.upload(given)
+            self.upload(given)
             self._sources[given["name"]] = digest
             self.write({"k": "source", "name": given["name"], "digest": digest})
 
@@ -136,6 +161,8 @@ class Org:
             self.queue.clear()
             self.clock.offset_seconds = 0.0
             self.change_settings(SETTINGS, record=False)
+            self.store.duplicates.clear()
+            self.access.clear()
             self.calls.clear()
             self.faults.clear()
             self.late.clear()
@@ -147,6 +174,8 @@ class Org:
                 if objects_too and not (BUILT_IN / f"{name}.json").exists():
                     self.store.drop(name)
                     self._sources.pop(name, None)
+            for table in self.store.tables.values():
+                record_types.adopt(self.store, table.sobject)
             if self._journal is not None:
                 self._journal.restart(self._snapshot())
 
@@ -155,7 +184,7 @@ class Org:
         with self.store.lock:
             table = self.store.tables[definition.object]
             fields = self.outbound_fields(definition, table.sobject)
-            records = [table.records.get(n.record_id) for n in batch]
+            records = [self._with_formulas(table, n.record_id, fields) for n in batch]
             written = [
                 soap.notification(
                     n.id, definition.object, fields, record if record and not record["IsDeleted"] else None
@@ -163,6 +192,13 @@ class Org:
                 for n, record in zip(batch, records, strict=True)
             ]
         return soap.message(self._outbound_header(definition), written)
+
+    def _with_formulas(self, table: Table, record_id: str, fields: list[Field]) -> Record | None:
+        """A record with the values of its formula fields, as they are now."""
+        record = table.records.get(record_id)
+        made = [field for field in fields if field.formula is not None] if record else []
+        values = {field.name: getter(self.store, table.sobject, field)(record) for field in made} if record else {}
+        return {**record, **{name: value for name, value in values.items() if value is not None}} if record else None
 
     def _outbound_header(self, definition: Definition) -> dict[str, str | None]:
         session = self.sessions.open(definition.user_id, "outbound").token if definition.include_session_id else None
@@ -194,6 +230,7 @@ class Org:
             records = iter(table.records.values())
             while chunk := [[table.sobject.name, record] for record in islice(records, RECORDS_PER_LINE)]:
                 yield {"k": "put", "records": chunk}
+        yield self._rules()
         yield from ({"k": "source", "name": name, "digest": digest} for name, digest in self._sources.items())
         yield from self.sessions.snapshot()
         yield from self.queue.snapshot()
@@ -219,6 +256,11 @@ class Org:
                 self._sources[entry["name"]] = entry["digest"]
             case "clock":
                 self.clock.offset_seconds = entry["offset"]
+            case "rules":
+                self.store.duplicates.clear()
+                for rule in entry["duplicates"]:
+                    self.store.duplicates.define(rule, self.store.table(rule["object"]).sobject)
+                self.access.restore(entry["access"])
             case "settings":
                 self.change_settings(entry["settings"], record=False)
             case _:
@@ -257,6 +299,9 @@ class Org:
         self.store.check_references = bool(self.settings["checkReferences"])
         self.sessions.timeout_seconds = float(self.settings["sessionTimeoutSeconds"])
         self.bulk.wake()
+        self.store.round_decimals = bool(self.settings["roundDecimals"])
+        self.store.views.clear()
+        self.cursors.idle_minutes = float(self.settings["cursorMinutes"])
         if record:
             self.write({"k": "settings", "settings": self.settings})
 

@@ -1,14 +1,17 @@
 """Creating, changing, upserting and deleting one record under Salesforce's rules."""
 
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from typing import Any
 
-from tests.standin import ids
+from tests.standin import ids, numbering, record_types
 from tests.standin.errors import Refused, Unreadable, not_found
+from tests.standin.relations import children, relations_of
 from tests.standin.schema import Field, SObject
 from tests.standin.store import Actor, Store
 from tests.standin.table import Record, Table
 
 Json = dict[str, Any]
+WITH = "~with"  #: in a deleted child: the parent whose deletion took it along. No field can have this name.
 
 
 def type_of(raw: Json) -> str:
@@ -30,6 +33,7 @@ def insert(store: Store, table: Table, raw: Json, actor: Actor) -> str:
         raise Refused("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", missing)
     _forbid_duplicates(table, values, None)
     record = _new_record(store, table, values, actor)
+    store.duplicates.check(table, record, None, actor)
     store.put(table, record, actor)
     return str(record["Id"])
 
@@ -42,7 +46,8 @@ def _new_record(store: Store, table: Table, values: Json, actor: Actor) -> Recor
     record.update({name: value for name, value in values.items() if value is not None})
     for field in sobject.auto_numbers:
         table.counter += 1
-        record[field.name] = f"{table.counter:08d}"
+        display = field.raw.get("displayFormat") or numbering.DEFAULT
+        record[field.name] = numbering.written(display, table.counter, stamp)
     record["IsDeleted"] = False
     record["CreatedDate"] = record["LastModifiedDate"] = record["SystemModstamp"] = stamp
     record["CreatedById"] = record["LastModifiedById"] = actor.user_id
@@ -57,14 +62,17 @@ def update(store: Store, table: Table, record_id: str, raw: Json, actor: Actor) 
     store.spoil("update", table.sobject.name, raw, old)
     values = _values(store, table.sobject, raw, creating=False)
     _forbid_duplicates(table, values, old["Id"])
-    _put_changed(store, table, old, values, actor)
+    put_changed(store, table, old, values, actor, checked=True)
 
 
-def _put_changed(store: Store, table: Table, old: Record, values: Json, actor: Actor) -> None:
+def put_changed(store: Store, table: Table, old: Record, values: Json, actor: Actor, checked: bool = False) -> None:
+    """Store a record with new values, which are in their kept form; `checked` asks the duplicate rules."""
     record = {**old, **values}
     for name, value in values.items():
         if value is None:
             del record[name]
+    if checked:
+        store.duplicates.check(table, record, old, actor)
     record["LastModifiedDate"] = record["SystemModstamp"] = store.clock.stamp()
     record["LastModifiedById"] = actor.user_id
     if table.sobject.has_person_name:
@@ -78,20 +86,50 @@ def _name_person(record: Record) -> None:
 
 
 def delete(store: Store, table: Table, record_id: str, actor: Actor) -> None:
-    """Move a record to the recycle bin; no outbound message follows, as in Salesforce."""
+    """Move a record and its dependent children to the recycle bin; no outbound message follows, as in Salesforce."""
     old = living(table, record_id)
     store.spoil("delete", table.sobject.name, {}, old)
-    _put_deleted(store, table, old, True, actor)
+    if not table.sobject.raw["deletable"]:
+        raise Refused("CANNOT_DELETE", f"entity type {table.sobject.name} cannot be deleted", [])
+    whole = store.whole
+    for relation in relations_of(whole, table.sobject):
+        below = whole.tables[relation.child]
+        if relation.restricts and (kept := children(below, relation.field, old["Id"])):
+            raise _kept_by(below, kept)
+    bury(store, table, old, actor)
+
+
+def _kept_by(table: Table, kept: list[Record]) -> Refused:
+    label = str(table.sobject.raw["labelPlural"]).lower()
+    message = f"Your attempt to delete the record could not be completed because it is associated with these {label}: "
+    return Refused("DELETE_FAILED", message + ", ".join(record["Id"] for record in kept), [])
+
+
+def bury(store: Store, table: Table, old: Record, actor: Actor, **more: Any) -> None:
+    """Put a record and the children that cannot be without it into the recycle bin."""
+    whole = store.whole
+    for relation in relations_of(whole, table.sobject):
+        if relation.cascades:
+            below = whole.tables[relation.child]
+            for child in children(below, relation.field, old["Id"]):
+                bury(store, below, child, actor, **{WITH: old["Id"]})
+    _put_deleted(store, table, {**old, **more}, True, actor)
 
 
 def undelete(store: Store, table: Table, record_id: str, actor: Actor) -> None:
-    """Take a record out of the recycle bin; no outbound message follows."""
+    """Take a record out of the recycle bin, and what went with it; no outbound message follows."""
     record = table.records.get(ids.to_18(record_id) or "")
     if record is None or not record["IsDeleted"]:
         raise Refused("UNDELETE_FAILED", "Entity is not in the recycle bin", [])
     store.spoil("undelete", table.sobject.name, {}, record)
     _forbid_duplicates(table, record, record["Id"])
-    _put_deleted(store, table, record, False, actor)
+    kept = {name: value for name, value in record.items() if name not in (WITH, "MasterRecordId")}
+    _put_deleted(store, table, kept, False, actor)
+    for relation in relations_of(store.whole, table.sobject):
+        below = store.whole.tables[relation.child]
+        if relation.cascades:
+            for child_id in [i for i in below.deleted if below.records[i].get(WITH) == record["Id"]]:
+                undelete(store, below, child_id, actor)
 
 
 def _put_deleted(store: Store, table: Table, old: Record, deleted: bool, actor: Actor) -> None:
@@ -133,7 +171,7 @@ def matches(table: Table, field: Field, value: Any) -> list[str]:
     if field.type == "id":
         record = table.records.get(ids.to_18(str(value)) or "")
         return [record["Id"]] if record is not None and not record["IsDeleted"] else []
-    return table.find(field.name, _key_value(field, value))
+    return [found for found in table.find(field.name, _key_value(field, value)) if found in table.records]
 
 
 def _key_value(field: Field, value: Any) -> Any:
@@ -179,7 +217,7 @@ def _values(store: Store, sobject: SObject, raw: Json, creating: bool) -> Json:
             value = _parent_by_key(store, field, value)
         if not (field.createable if creating else field.updateable):
             raise _not_writeable(field)
-        values[field.name] = _checked(store, field, value)
+        values[field.name] = _checked(store, sobject, field, value)
     return values
 
 
@@ -191,7 +229,7 @@ def _not_writeable(field: Field) -> Refused:
     return Refused("INVALID_FIELD_FOR_INSERT_UPDATE", message, [field.name])
 
 
-def _checked(store: Store, field: Field, value: Any) -> Any:
+def _checked(store: Store, sobject: SObject, field: Field, value: Any) -> Any:
     kept = field.check(value) if value is not None else None
     if kept is None:
         if field.type == "boolean":
@@ -204,7 +242,15 @@ def _checked(store: Store, field: Field, value: Any) -> Any:
         problem = store.parent_problem(field.raw["label"], field.reference_to, kept)
         if problem is not None:
             raise Refused(problem.code, problem.message, [field.name] if problem.fields else [])
-    return kept
+        if field.name == "RecordTypeId":
+            record_types.check(store, sobject, kept)
+    return _rounded(field, kept) if store.round_decimals and type(kept) is float else kept
+
+
+def _rounded(field: Field, value: float) -> float:
+    """To the field's scale: half up, for currencies half to even, as Salesforce's pages round."""
+    way = ROUND_HALF_EVEN if field.type == "currency" else ROUND_HALF_UP
+    return float(Decimal(str(value)).quantize(Decimal(1).scaleb(-field.raw["scale"]), way))
 
 
 def _parent_by_key(store: Store, field: Field, nested: Json) -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-from tests.standin import collection, columns, composite, query, sobject_rest
+from tests.standin import collection, columns, composite, graph, limits, query, recent, search, sobject_rest
 from tests.standin.bulk import ingest
 from tests.standin.bulk import query as bulk_query
 from tests.standin.cursors import MIN_PAGE, PAGE
@@ -49,13 +49,18 @@ def dispatch(org: Org, request: Request) -> Reply:
             return ingest.answer(org, request, more)
         case ["jobs", "query", *more]:
             return bulk_query.answer(org, request, more)
-        case ["limits"]:
-            request.resource = "limits"
-            return Reply(200, limits(org))
+        case ["limits", *more] if more in ([], ["recordCount"]):
+            return limits.answer(org, request, more)
+        case ["recent"]:
+            request.resource = "recent"
+            return recent.answer(org, request)
+        case ["search"]:
+            request.resource = "search"
+            return search.answer(org, request)
         case []:
             request.resource = "resources"
             root = f"/services/data/{request.version}"
-            names = ("sobjects", "query", "queryAll", "composite", "limits", "jobs")
+            names = ("sobjects", "query", "queryAll", "composite", "limits", "recent", "search", "jobs")
             return Reply(
                 200,
                 {name: f"{root}/{name}" for name in names} | {"identity": f"/id/{org.id}/{request.who().user_id}"},
@@ -73,6 +78,8 @@ def _composite(org: Org, request: Request, rest: list[str]) -> Reply:
             return composite.composite(org, request, lambda inner: dispatch(org, inner))
         case ["batch"]:
             return composite.batch(org, request, lambda inner: dispatch(org, inner))
+        case ["graph"]:
+            return graph.graph(org, request, lambda inner: dispatch(org, inner))
         case ["tree", name]:
             return composite.tree(org, request, name)
     raise not_found()
@@ -88,8 +95,8 @@ def _query(org: Org, request: Request, name: str, more: list[str]) -> Reply:
     if text is None:
         raise Refused("MALFORMED_QUERY", "A query string has to be specified")
     if flag(request.query.get("columns")):
-        return Reply(200, columns.described(org.store, text))
-    answer = query.run(org.store, text, name == "queryAll", request.version, request.who().user_id)
+        return Reply(200, columns.described(org.seen_by(request.who()), text))
+    answer = query.run(org.seen_by(request.who()), text, name == "queryAll", request.version, request.who().user_id)
     if answer.counts:
         return Reply(200, {"totalSize": answer.total, "done": True, "records": []})
     return Reply(200, org.cursors.first_page(answer, _page_size(request), request.version))
@@ -98,17 +105,3 @@ def _query(org: Org, request: Request, name: str, more: list[str]) -> Reply:
 def _page_size(request: Request) -> int:
     asked = _BATCH_SIZE.search(request.headers.get("sforce-query-options", ""))
     return min(max(int(asked[1]), MIN_PAGE), PAGE) if asked else PAGE
-
-
-def limits(org: Org) -> Json:
-    """GET /limits: the daily calls are counted, the others are there for their names."""
-    most = int(org.settings["dailyApiRequests"])
-    full = {
-        "DailyBulkV2QueryFileStorageMB": 976_562,
-        "DailyDeliveredPlatformEvents": 10_000,
-        "DataStorageMB": 1_024,
-        "HourlyPublishedPlatformEvents": 50_000,
-    }
-    used = {"DailyApiRequests": {"Max": most, "Remaining": max(0, most - org.calls.used_today)}}
-    used |= org.bulk.remaining()
-    return {**used, **{name: {"Max": value, "Remaining": value} for name, value in full.items()}}

@@ -74,7 +74,9 @@ class SObject:
         self.unique = tuple(f for f in self.fields.values() if f.unique and f.keyed)
         self.required = tuple(f.name for f in self.fields.values() if _is_required(f))
         self.defaults = {f.name: _default(f) for f in self.fields.values() if _default(f) is not None}
+        self.defaults |= _default_type(raw) if "RecordTypeId" in self.fields else {}
         self.auto_numbers = tuple(f for f in self.fields.values() if f.raw["autoNumber"])
+        self.name_field = next((f.name for f in self.fields.values() if f.raw["nameField"]), None)
         self.compounds = _compounds(self.fields)
         self.has_person_name = {"Name", "FirstName", "LastName"} <= set(self.fields) and not self.fields[
             "Name"
@@ -102,6 +104,13 @@ def _default(field: Field) -> Any:
     if field.type == "boolean":
         return False
     return next((v["value"] for v in field.raw["picklistValues"] if v.get("defaultValue")), None)
+
+
+def _default_type(raw: Json) -> Json:
+    """The record type that a new record has; none where it is the master."""
+    infos = raw["recordTypeInfos"]
+    default = (one["recordTypeId"] for one in infos if one["defaultRecordTypeMapping"] and not one["master"])
+    return {"RecordTypeId": found} if (found := next(default, None)) else {}
 
 
 def _compounds(fields: dict[str, Field]) -> dict[str, dict[str, str]]:

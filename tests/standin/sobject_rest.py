@@ -1,18 +1,21 @@
 """REST on one object and one record: /sobjects/..."""
 
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
-from tests.standin import describe, ids, query, records
-from tests.standin.clock import epoch_of, http_date, rest_time
+from tests.standin import conditions, describe, ids, recent, records, rendering
+from tests.standin.clock import epoch_of, rest_time
 from tests.standin.errors import Refused, not_found
+from tests.standin.expressions import NoSuchName
 from tests.standin.org import Org
+from tests.standin.relations import relations_of
 from tests.standin.schema import Field
+from tests.standin.store import Store
 from tests.standin.table import Record, Table
 from tests.standin.values import utc_text
 from tests.standin.web import Json, Reply, Request, flag, wrong_method
 
 MAX_BATCH = 200
+MAX_RECENT = 5  #: items that an object's own page lists
 OLD_UPSERT_VERSION = 46.0  #: before it an update by external id was answered with 204 and no body
 WINDOW_DAYS = {"updated": 30, "deleted": 15}
 DAY_SECONDS = 86_400
@@ -20,17 +23,19 @@ DAY_SECONDS = 86_400
 
 def answer(org: Org, request: Request, rest: list[str]) -> Reply:
     """Everything below /sobjects; `rest` are the path's segments after it."""
+    store = org.seen_by(request.who())
     if not rest:
         request.resource = "sobjects"
-        entries = [describe.global_entry(t.sobject.raw, request.version) for t in org.store.tables.values()]
-        return Reply(200, {"encoding": "UTF-8", "maxBatchSize": MAX_BATCH, "sobjects": entries})
-    table = org.store.table(rest[0])
+        return _global(store, request)
+    table = store.table(rest[0])
     if len(rest) == 1:
         request.resource = "sobjects/{object}"
         return _object(org, request, table)
     if len(rest) == 2 and rest[1] in ("describe", "updated", "deleted"):
         request.resource = f"sobjects/{{object}}/{rest[1]}"
-        return _describe(request, table) if rest[1] == "describe" else _replicated(org, request, table, rest[1])
+        if rest[1] == "describe":
+            return _describe(store, request, table)
+        return _replicated(org, request, table, rest[1])
     if len(rest) == 2:
         request.resource = "sobjects/{object}/{id}"
         return _record(org, request, table, rest[1])
@@ -40,14 +45,26 @@ def answer(org: Org, request: Request, rest: list[str]) -> Reply:
     raise not_found()
 
 
+def _global(store: Store, request: Request) -> Reply:
+    """Every object; 304 when none changed since the moment that the caller knows."""
+    tables = store.tables.values()
+    changed_at = max(table.sobject.changed_at for table in tables)
+    headers = conditions.validators(f"sobjects{len(tables)}", changed_at)
+    if conditions.unchanged(request, headers, changed_at):
+        return Reply(304, None, headers)
+    entries = [describe.global_entry(table.sobject.raw, request.version) for table in tables]
+    return Reply(200, {"encoding": "UTF-8", "maxBatchSize": MAX_BATCH, "sobjects": entries}, headers)
+
+
 def _object(org: Org, request: Request, table: Table) -> Reply:
     if request.method == "POST":
         with org.store.transaction():
-            record_id = records.insert(org.store, table, request.json_object(), request.who())
+            record_id = records.insert(org.seen_by(request.who()), table, request.json_object(), request.who())
         return _created(request, table, record_id, {})
     if request.method != "GET":
         raise wrong_method(request)
-    return Reply(200, {"objectDescribe": describe.global_entry(table.sobject.raw, request.version), "recentItems": []})
+    entry = describe.global_entry(table.sobject.raw, request.version)
+    return Reply(200, {"objectDescribe": entry, "recentItems": recent.items([table], request, MAX_RECENT)})
 
 
 def _created(request: Request, table: Table, record_id: str, more: Json) -> Reply:
@@ -55,21 +72,13 @@ def _created(request: Request, table: Table, record_id: str, more: Json) -> Repl
     return Reply(201, {"id": record_id, "success": True, "errors": [], **more}, {"Location": location})
 
 
-def _describe(request: Request, table: Table) -> Reply:
+def _describe(store: Store, request: Request, table: Table) -> Reply:
     sobject = table.sobject
-    headers = {"Last-Modified": http_date(sobject.changed_at)}
-    since = _since(request.headers.get("if-modified-since"))
-    if since is not None and int(sobject.changed_at) <= since:
+    headers = conditions.validators(sobject.name, sobject.changed_at)
+    if conditions.unchanged(request, headers, sobject.changed_at):
         return Reply(304, None, headers)
-    return Reply(200, {**sobject.raw, "urls": describe.urls_of(sobject.name, request.version)}, headers)
-
-
-def _since(header: str | None) -> float | None:
-    """The moment of an If-Modified-Since header; a header that is no date is ignored, as HTTP wants it."""
-    try:
-        return parsedate_to_datetime(header).timestamp() if header else None
-    except ValueError:
-        return None
+    children = [relation.described() for relation in relations_of(store, sobject)]
+    return Reply(200, describe.shown(sobject.raw, children, request.version, request.base_url), headers)
 
 
 def _record(org: Org, request: Request, table: Table, record_id: str) -> Reply:
@@ -81,14 +90,20 @@ def _record(org: Org, request: Request, table: Table, record_id: str) -> Reply:
 
 
 def _one(org: Org, request: Request, table: Table, found: Record) -> Reply:
-    """GET, PATCH or DELETE of a record that was found."""
+    """GET, PATCH or DELETE of a record that was found, under the conditions of the request's headers."""
+    changed_at = epoch_of(found["SystemModstamp"])
+    headers = conditions.validators(found["Id"], changed_at)
     if request.method == "GET":
-        return Reply(200, written(org, request, table, found, request.query.get("fields")))
+        if conditions.unchanged(request, headers, changed_at):
+            return Reply(304, None, headers)
+        return Reply(200, written(org, request, table, found, request.query.get("fields")), headers)
+    conditions.require(request, headers, changed_at)
+    store = org.seen_by(request.who())
     with org.store.transaction():
         if request.method == "PATCH":
-            records.update(org.store, table, found["Id"], request.json_object(), request.who())
+            records.update(store, table, found["Id"], request.json_object(), request.who())
         elif request.method == "DELETE":
-            records.delete(org.store, table, found["Id"], request.who())
+            records.delete(store, table, found["Id"], request.who())
         else:
             raise wrong_method(request)
     return Reply(204)
@@ -104,7 +119,10 @@ def _single(exc: Refused, record_id: str) -> Refused:
 def written(org: Org, request: Request, table: Table, record: Record, fields: str | None) -> Json:
     """A record with the given fields, comma separated, or with all of them."""
     names = [name.strip() for name in fields.split(",") if name.strip()] if fields else list(table.sobject.fields)
-    return query.renderer(org.store, table.sobject, names, request.version)(record)
+    try:
+        return rendering.renderer(org.seen_by(request.who()), table.sobject, names, request.version)(record)
+    except NoSuchName as exc:
+        raise Refused("INVALID_FIELD", f"No such column '{exc.name}' on sobject of type {table.sobject.name}") from exc
 
 
 def _by_key(org: Org, request: Request, table: Table, field_name: str, value: str) -> Reply:
@@ -126,7 +144,7 @@ def _upsert(org: Org, request: Request, table: Table, field: Field, value: str) 
     if any(name.lower() == "id" for name in body) and field.type != "id":
         raise Refused("INVALID_FIELD", "The Id field should not be specified in the sobject data.")
     with org.store.transaction():
-        made = records.upsert(org.store, table, field, value, body, request.who(), update_only)
+        made = records.upsert(org.seen_by(request.who()), table, field, value, body, request.who(), update_only)
     if made["created"]:
         return _created(request, table, made["id"], {"created": True})
     if float(request.version[1:]) < OLD_UPSERT_VERSION:
@@ -141,7 +159,8 @@ def _replicated(org: Org, request: Request, table: Table, which: str) -> Reply:
         raise Refused("INVALID_REPLICATION_DATE", "startDate cannot be at or after endDate")
     if epoch_of(start) < org.clock.now() - WINDOW_DAYS[which] * DAY_SECONDS:
         raise Refused("INVALID_REPLICATION_DATE", f"startDate before org replication enabled date: {start}")
-    found = [i for i in table.stamps.between(start, end) if table.records[i]["SystemModstamp"] < end]
+    stamped = (i for i in table.stamps.between(start, end) if i in table.records)
+    found = [i for i in stamped if table.records[i]["SystemModstamp"] < end]
     covered = min(end, rest_time(org.clock.now() // 60 * 60))
     if which == "updated":
         return Reply(200, {"ids": [i for i in found if i not in table.deleted], "latestDateCovered": covered})
@@ -158,7 +177,7 @@ def _moment(request: Request, name: str) -> str:
     return rest_time(moment.timestamp() // 60 * 60)
 
 
-def table_of_id(org: Org, record_id: str) -> Table | None:
+def table_of_id(store: Store, record_id: str) -> Table | None:
     """The table whose key prefix an id has."""
     full = ids.to_18(record_id) or ""
-    return next((t for t in org.store.tables.values() if t.sobject.prefix == full[:3]), None)
+    return next((t for t in store.tables.values() if t.sobject.prefix == full[:3]), None)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from tests.standin import ids
 from tests.standin.clock import Clock
+from tests.standin.duplicates import DuplicateRules
 from tests.standin.errors import Refused, not_found
 from tests.standin.schema import SObject, from_upload
 from tests.standin.table import Record, Table
@@ -26,6 +27,8 @@ class Actor:
     channel: str = ""  #: rest, bulkapi or soap; empty for what the org does by itself
     version: str = "67.0"  #: of the API that was called
     call_client: str = ""  #: as `Sforce-Call-Options` names it
+    saves_duplicates: bool = False  #: passes the alerts of duplicate rules (`Sforce-Duplicate-Rule-Header`)
+    shows_duplicates: bool = False  #: wants the matched records' fields in the refusal
 
     @property
     def origin(self) -> str:
@@ -73,7 +76,10 @@ class Store:
         self.lock = threading.RLock()
         self.tables: dict[str, Table] = {}
         self.relations: dict[str, list[Any]] = {}  #: kept by `relations`, by parent, until an object changes
+        self.views: dict[str, Store] = {}  #: kept by `access`, by user, until something changes for all
         self.check_references = True
+        self.round_decimals = False
+        self.duplicates = DuplicateRules()
         self.on_commit: Callable[[list[Change]], list[Json]] = lambda changes: []
         self.listeners: list[Listener] = []
         self.spoil: Callable[[str, str, Json, Json], None] = lambda operation, sobject, body, old: None
@@ -82,6 +88,15 @@ class Store:
         self._transaction: Transaction | None = None
         self._custom_objects = 0
         self._field_ids = ids.IdSource("00N")
+
+    @property
+    def whole(self) -> "Store":
+        """Everything, also where this is only what a user sees."""
+        return self
+
+    def _changed(self) -> None:
+        self.relations.clear()
+        self.views.clear()
 
     def table(self, name: str) -> Table:
         """The table of an object, by name in any case."""
@@ -117,7 +132,7 @@ class Store:
                 self._by_lower[sobject.name.lower()] = table
             self._number_fields(sobject, table.sobject.field_ids)
             table.describe(sobject)
-            self.relations.clear()
+            self._changed()
             if record:
                 self.write(object_entry(sobject))
 
@@ -130,12 +145,13 @@ class Store:
 
     def empty(self, name: str) -> None:
         """Forget an object's records."""
+        self._changed()
         self.tables[name] = self._by_lower[name.lower()] = Table(self.tables[name].sobject)
 
     def drop(self, name: str) -> None:
         """Forget an object and its records."""
         del self.tables[name], self._by_lower[name.lower()]
-        self.relations.clear()
+        self._changed()
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

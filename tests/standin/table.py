@@ -1,7 +1,7 @@
 """One object's records in memory, with the indexes that lookups and polling use."""
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from tests.standin.ids import IdSource
@@ -75,15 +75,24 @@ class Table:
 
     def __init__(self, sobject: SObject) -> None:
         self.sobject = sobject
-        self.records: dict[str, Record] = {}
+        self.records: MutableMapping[str, Record] = {}
         self.ids: list[str] = []
         self.deleted: dict[str, None] = {}
         self.stamps = StampIndex()
         self.keys: dict[str, KeyIndex] = {}
         self.source = IdSource(sobject.prefix)
-        self.counter = 0
+        self._counted = [0]  # a list, so that a copy of the table goes on with the same numbers
         self._lookups: dict[str, None] = {}
         self.describe(sobject)
+
+    @property
+    def counter(self) -> int:
+        """The last auto-number that was given."""
+        return self._counted[0]
+
+    @counter.setter
+    def counter(self, number: int) -> None:
+        self._counted[0] = number
 
     def describe(self, sobject: SObject) -> None:
         """Follow a changed describe: index what is now keyed."""
