@@ -15,6 +15,7 @@ from tests.standin.errors import Refused, WholeRequest
 from tests.standin.faults import calls
 from tests.standin.faults.register import CALL
 from tests.standin.org import Org
+from tests.standin.soap_api import endpoint
 from tests.standin.store import Actor
 from tests.standin.web import Reply, Request, Stream, flag, refusal
 
@@ -137,6 +138,8 @@ def answer(org: Org, request: Request, target: str = "") -> Reply:
         with org.store.transaction() if org.faults.spoil_requests else nullcontext():
             return _answer(org, request)
     except WholeRequest as exc:
+        if request.path.startswith(endpoint.ROOT):
+            return endpoint.refusal(request.path, exc.refused)
         return _with_usage(org, refusal(exc.refused))
     finally:
         CALL.reset(token)
@@ -192,6 +195,8 @@ def _other(org: Org, request: Request) -> Reply:
             return identity.userinfo(org, request)
         case ["services", "oauth2", name] if (reply := oauth.answer(org, request, name)) is not None:
             return reply
+        case ["services", "Soap", "u" | "c" as letter, version, *_] if request.method == "POST":
+            return endpoint.answer(org, request, letter, version)
         case ["id", org_id, user_id]:
             return identity.identity(org, request, org_id, user_id)
         case ["standin", *more]:

@@ -13,6 +13,7 @@ from tests.standin.web import Request
 
 Json = dict[str, Any]
 NEWEST_VERSION = "67.0"
+_SESSION_ID = re.compile(rb"<(?:[\w-]+:)?sessionId[^>]*>([^<]*)<")
 _VERSION = re.compile(r"/services/data/v(\d+\.\d)(?:/|\Z)")
 
 
@@ -171,12 +172,17 @@ class Sessions:
 
     def _new_actor(self, authorization: str, options: str, version: str) -> Actor:
         scheme, _, token = authorization.partition(" ")
-        session = self.find(token.strip()) if scheme.lower() in ("bearer", "oauth") else None
+        return self.acting(
+            token.strip() if scheme.lower() in ("bearer", "oauth") else "", "rest", version, call_client(options)
+        )
+
+    def acting(self, token: str, channel: str, version: str, client: str) -> Actor:
+        """The user of a session that calls over a channel; Refused when there is no such session."""
+        session = self.find(token)
         if session is None:
             raise Refused("INVALID_SESSION_ID", "Session expired or invalid", status=401)
-        client = self.clients.get(session.client_id)
-        sends = client.sends_outbound if client else True
-        return Actor(session.user_id, session.client_id, sends, "rest", version, call_client(options))
+        app = self.clients.get(session.client_id)
+        return Actor(session.user_id, session.client_id, app.sends_outbound if app else True, channel, version, client)
 
     def snapshot(self) -> list[Json]:
         """Journal entries that make all this again."""
@@ -189,7 +195,10 @@ class Sessions:
 
 
 def bearer(request: Request) -> str:
-    """The token in a call's Authorization header; empty without one."""
+    """The token in a call's Authorization header, of a SOAP call that in its SessionHeader; empty without one."""
+    if request.path.startswith("/services/Soap/"):
+        match = _SESSION_ID.search(request.body)
+        return match[1].decode("latin-1").strip() if match else ""
     return request.headers.get("authorization", "").partition(" ")[2].strip()
 
 

@@ -13,6 +13,7 @@ Form = dict[str, str]
 Json = dict[str, Any]
 JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LEGACY_HOSTS = ("https://login.salesforce.com", "https://test.salesforce.com")
+MY_DOMAIN = ".my.salesforce.com"  #: some clients can name no other audience; whose it is cannot be known here
 CODE_SECONDS = 15 * 60.0  #: how long an authorization code may wait to be changed for a token
 
 
@@ -128,13 +129,19 @@ class Grants:
         if not float(claims.get("exp", 0)) > self._clock.now():
             raise Denied("invalid_grant", "expired authorization code")
         heard = claims.get("aud")
-        allowed = self._settings["jwtAudiences"] or [*LEGACY_HOSTS, caller.base_url]
-        if not {one.rstrip("/") for one in (heard if isinstance(heard, list) else [str(heard)])} & set(allowed):
+        if not any(
+            self._hears(one.rstrip("/"), caller) for one in (heard if isinstance(heard, list) else [str(heard)])
+        ):
             raise Denied("invalid_grant", "audience is invalid")
         login = self._sessions.logins.get(str(claims.get("sub", "")).lower())
         if login is None:
             raise Denied("invalid_grant", "user hasn't approved this consumer")
         return Granted(self._sessions.open(login.user_id, client.client_id))
+
+    def _hears(self, audience: str, caller: Caller) -> bool:
+        if self._settings["jwtAudiences"]:
+            return audience in self._settings["jwtAudiences"]
+        return audience in (*LEGACY_HOSTS, caller.base_url) or audience.endswith(MY_DOMAIN)
 
     def _claims(self, assertion: str) -> tuple[Json, Client]:
         import jwt  # only this flow needs it

@@ -7,6 +7,7 @@ from tests.standin.auth import bearer
 from tests.standin.errors import Refused
 from tests.standin.faults.fault import Fault
 from tests.standin.org import Org
+from tests.standin.soap_api import endpoint
 from tests.standin.web import Reply, Request, refusal
 
 WORDS = {
@@ -21,7 +22,7 @@ async def play(org: Org, fault: Fault, request: Request, work: Callable[[], Repl
     """The call's answer; None where the connection is to be cut."""
     match fault.kind:
         case "status":
-            return _noted(org, request, failure(fault))
+            return _noted(org, request, failure(fault, request))
         case "drop_before_work":
             _noted(org, request, Reply(NO_ANSWER))
             return None
@@ -31,15 +32,15 @@ async def play(org: Org, fault: Fault, request: Request, work: Callable[[], Repl
             await asyncio.sleep(fault.value)
         case "commit_after_seconds":
             return await _later(org, fault, request, work)
-    return await _after(fault, work())
+    return await _after(fault, request, work())
 
 
-async def _after(fault: Fault, reply: Reply) -> Reply | None:
+async def _after(fault: Fault, request: Request, reply: Reply) -> Reply | None:
     match fault.kind:
         case "timeout_seconds":
             await asyncio.sleep(fault.value)
         case "status_after_commit":
-            return failure(fault)
+            return failure(fault, request)
         case "drop_after_commit":
             return None
     return reply
@@ -47,21 +48,26 @@ async def _after(fault: Fault, reply: Reply) -> Reply | None:
 
 async def _later(org: Org, fault: Fault, request: Request, work: Callable[[], Reply]) -> Reply | None:
     """No answer, and the work later. Whether the caller is signed in is decided now, as in Salesforce."""
-    try:
-        request.actor = org.sessions.actor(request)
-    except Refused:
+    if org.sessions.find(bearer(request)) is None:
         return work()
+    if not request.path.startswith(endpoint.ROOT):
+        request.actor = org.sessions.actor(request)
     done = org.late.add(fault.value, work)
     if fault.order.get("hold"):
         await done.wait()
     return None
 
 
-def failure(fault: Fault) -> Reply:
-    """The answer that a status fault gives."""
+def failure(fault: Fault, request: Request) -> Reply:
+    """The answer that a status fault gives, in JSON or as a SOAP fault."""
     message, code = WORDS.get(fault.value, ("Server unavailable (fault to order)", "SERVER_UNAVAILABLE"))
     order = fault.order
-    return refusal(Refused(order.get("errorCode", code), order.get("message", message), status=fault.value))
+    refused = Refused(order.get("errorCode", code), order.get("message", message), status=fault.value)
+    if request.path.startswith(endpoint.ROOT):
+        reply = endpoint.refusal(request.path, refused)
+        reply.status = fault.value
+        return reply
+    return refusal(refused)
 
 
 def _noted(org: Org, request: Request, reply: Reply) -> Reply:
