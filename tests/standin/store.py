@@ -48,11 +48,11 @@ class Transaction:
 class Committed(NamedTuple):
     """One record's way through a transaction: what it was before, what it is after, and who changed it first.
 
-    `old` is None for a record that is new, `new` for one that is gone for good; `actor` is None for what the stand-in
+    `sobject` is the object as it was described at that moment. `old` is None for a record that is new, `new` for one that is gone for good; `actor` is None for what the stand-in
     does for itself. Neither record is ever changed in place.
     """
 
-    table: Table
+    sobject: SObject
     record_id: str
     old: Record | None
     new: Record | None
@@ -209,9 +209,9 @@ class Store:
         if not transaction.undo:
             return
         changes = _merged(transaction)
-        records = [[change.table.sobject.name, change.new] for change in changes if change.new is not None]
+        records = [[change.sobject.name, change.new] for change in changes if change.new is not None]
         entry: Json = {"k": "put", "records": records, **transaction.notes}
-        gone = [[change.table.sobject.name, change.record_id] for change in changes if change.new is None]
+        gone = [[change.sobject.name, change.record_id] for change in changes if change.new is None]
         if gone:
             entry["gone"] = gone
         queued = self.on_commit([change for change in transaction.notify if list(change) not in gone])
@@ -253,4 +253,4 @@ def _merged(transaction: Transaction) -> list[Committed]:
     first: dict[Change, tuple[Table, str, Record | None, Actor | None]] = {}
     for put in transaction.undo:
         first.setdefault((put[0].sobject.name, put[1]), put)
-    return [Committed(table, key, old, table.records.get(key), actor) for table, key, old, actor in first.values()]
+    return [Committed(table.sobject, key, old, table.records.get(key), actor) for table, key, old, actor in first.values()]

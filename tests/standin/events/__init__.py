@@ -1,0 +1,1 @@
+"""Change events and platform events, over Salesforce's Pub/Sub API."""
