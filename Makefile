@@ -36,8 +36,8 @@ psql: $(READY) ## psql on the stack that runs (SQL="...": one statement)
 	@$(BIN)/python -m tests.stack.psql
 
 .PHONY: standin
-standin: $(READY) ## start the Salesforce stand-in alone, on port 8090
-	@$(BIN)/python -m tests.standin --port 8090
+standin: $(READY) ## start the Salesforce stand-in alone, on ports 8090 and 8091 (Pub/Sub)
+	@$(BIN)/python -m tests.standin --port 8090 --grpc-port 8091
 
 .PHONY: test
 test: check test/unit test/property test/contract test/conformance test/integration test/pooler test/functions test/e2e ## everything that can run on this machine
@@ -108,6 +108,12 @@ lock: ## pin every dependency anew, with hashes
 	@.lock/bin/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
 	    --no-emit-index-url --no-header --quiet -o requirements.lock
 	@rm -rf .lock
+
+.PHONY: proto verify/proto
+proto: $(READY) ## write the stubs of the stand-in's Pub/Sub API
+	$(BIN)/python -m tests.standin.events.wire.generate
+verify/proto: $(READY) ## fail where those stubs are not what the .proto gives
+	$(BIN)/python -m tests.standin.events.wire.generate --verify
 
 .PHONY: db/schema verify/schema
 db/schema: $(READY) ## write sql/schema.sql: what the migrations add up to

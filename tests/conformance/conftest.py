@@ -5,11 +5,12 @@ import requests
 from simple_salesforce import Salesforce
 
 from tests.standin.driving import VERSION, PlainHttp, Standin
+from tests.standin.events.driving import PubSubClient
 
 
 @pytest.fixture(scope="session")
 def process():
-    standin = Standin()
+    standin = Standin("--grpc-port", "0")
     standin.sign_in()
     yield standin
     assert 0 == standin.stop()
@@ -19,6 +20,13 @@ def process():
 def org(process):
     process.control("POST", "reset")
     yield process
+
+
+@pytest.fixture
+def pubsub(org):
+    """A Pub/Sub client of the integration user."""
+    with PubSubClient(org) as client:
+        yield client
 
 
 @pytest.fixture

@@ -30,6 +30,9 @@ def _arguments() -> argparse.Namespace:
         help="describe JSON or compact forms: files, or folders of *.describe.json",
     )
     parser.add_argument("--seed-org", type=_org_id, default=DEFAULT_ORG, help=f"the org's id (default: {DEFAULT_ORG})")
+    parser.add_argument(
+        "--grpc-port", type=int, help="serve the Pub/Sub API there; 0 takes a free one (default: do not)"
+    )
     secure = parser.add_argument_group("https", "beside http, with --tls or with --tls-cert and --tls-key")
     secure.add_argument(
         "--tls", type=Path, metavar="DIR", help="make (once) and use a local CA and a certificate there"
@@ -71,7 +74,13 @@ async def _serve(
         servers.append((serving.Server(app, certificates), secure))
         ready += f" https://{given.host}:{secure.getsockname()[1]} ca {certificates.ca or 'as given'}"
     app.org.bulk.resume()
-    await serving.serve(servers, ready)
+    if given.grpc_port is None:
+        await serving.serve(servers, ready)
+        return
+    from tests.standin.events import server  # gRPC takes a moment to load
+
+    async with server.serving(app.org, given.host, given.grpc_port, certificates) as address:
+        await serving.serve(servers, f"{ready} pubsub {address}")
 
 
 if __name__ == "__main__":

@@ -74,6 +74,7 @@ class Sessions:
         self._clock = clock
         self._journal = journal
         self.timeout_seconds = 0.0  #: a session that was not used for so long has ended; 0 is never
+        self.on_expiry: Callable[[], None] = lambda: None
         self._sessions: dict[str, Session] = {}
         self._used_at: dict[str, float] = {}
         self._refreshes: dict[str, Refresh] = {}
@@ -124,6 +125,7 @@ class Sessions:
         self._sessions.clear()
         self._actors.clear()
         self._journal({"k": "expired"})
+        self.on_expiry()
         return count
 
     def expire(self, token: str) -> bool:
@@ -133,6 +135,7 @@ class Sessions:
         known = [one for one in ended if self.forget(one)]
         for one in known:
             self._journal({"k": "session-ended", "token": one})
+        self.on_expiry()
         return bool(known)
 
     def _sessions_of(self, refresh: Refresh) -> list[str]:

@@ -6,6 +6,7 @@ from tests.standin import bin_and_rules, records, schema_change, wsdl
 from tests.standin.auth import Client, Login
 from tests.standin.clock import rest_time
 from tests.standin.errors import Refused, not_found
+from tests.standin.events import control as event_control
 from tests.standin.org import Org
 from tests.standin.web import Reply, Request, wrong_method
 
@@ -30,6 +31,8 @@ def _route(org: Org, request: Request, rest: list[str]) -> Reply:
             return _fields(org, request, name)
         case ["objects", name, "fields", field]:
             return _field(org, request, name, field)
+        case ["events", *more]:
+            return event_control.answer(org, request, more)
         case ["faults", "late"]:
             return Reply(200, {"waiting": len(org.late)})
         case ["calls", "summary"]:
@@ -243,4 +246,5 @@ CALLS = (
     ("GET faults/late", "calls that were not answered and whose work is still to be done"),
     ("GET deleted", "the recycle bin (?object=)"),
     ("POST records/{id}/undelete", "take a record out of the recycle bin"),
+    *event_control.CALLS,
 )

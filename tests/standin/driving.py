@@ -40,8 +40,10 @@ class Standin:
             raise RuntimeError(f"the stand-in did not start: {ready!r}")
         words = ready.split()
         self.url = words[2]
-        self.secure_url = words[3] if len(words) > 3 else ""  #: https, with --tls
-        self.ca = words[5] if len(words) > 3 else ""  #: the file that clients must trust
+        secure = len(words) > 3 and words[3].startswith("https")
+        self.secure_url = words[3] if secure else ""  #: https, with --tls
+        self.ca = words[5] if secure else ""  #: the file that clients must trust
+        self.pubsub = words[words.index("pubsub") + 1] if "pubsub" in words else ""  #: host:port, with --grpc-port
 
     def __enter__(self) -> "Standin":
         return self

@@ -18,6 +18,8 @@ from tests.standin.calls import Calls
 from tests.standin.clock import Clock
 from tests.standin.cursors import Cursors
 from tests.standin.delivery import Deliverer
+from tests.standin.events import settings as event_settings
+from tests.standin.events.hub import Hub
 from tests.standin.expressions import getter
 from tests.standin.faults.register import Faults
 from tests.standin.grants import Grants
@@ -46,6 +48,7 @@ SETTINGS: Json = {
     **register.SETTINGS,
     "roundDecimals": False,
     "cursorMinutes": 15,
+    **event_settings.SETTINGS,
 }
 
 
@@ -67,7 +70,10 @@ class Org:
         self.queue = OutboundQueue(self.clock, self.write)
         self.sessions = Sessions(self.id, self.clock, self.write)
         self.grants = Grants(self.sessions, self.clock, self.settings)
+        self.events = Hub(self.store, self.clock, self.settings, self.write)
         self.store.on_commit = self.queue.enqueue
+        self.store.listeners.append(self.events.committed)
+        self.sessions.on_expiry = self.events.bell.ring
         self.store.spoil = self.faults.spoil
         self.bulk = Bulk(self.store, lambda: self.settings, self.write, data)
         self._deliverer = Deliverer(self.queue, self.outbound_body, self.faults)
@@ -163,6 +169,7 @@ class Org:
             self.change_settings(SETTINGS, record=False)
             self.store.duplicates.clear()
             self.access.clear()
+            self.events.reset(objects_too)
             self.calls.clear()
             self.faults.clear()
             self.late.clear()
@@ -235,10 +242,12 @@ class Org:
         yield from self.sessions.snapshot()
         yield from self.queue.snapshot()
         yield from self.bulk.entries()
+        yield from self.events.snapshot()
 
     def _replay(self, entry: Entry) -> None:
         match entry["k"]:
             case "put":
+                self.events.replay_commit(entry)
                 for name, record in entry["records"]:
                     self.store.restore(name, record)
                 for name, record_id in entry.get("gone", ()):
@@ -263,6 +272,10 @@ class Org:
                 self.access.restore(entry["access"])
             case "settings":
                 self.change_settings(entry["settings"], record=False)
+            case (
+                "event-schema" | "platform-event" | "channel" | "event-log" | "events" | "managed" | "committed-replay"
+            ):
+                self.events.replay(entry)
             case _:
                 self._replay_people_and_messages(entry)
 
@@ -302,6 +315,7 @@ class Org:
         self.store.round_decimals = bool(self.settings["roundDecimals"])
         self.store.views.clear()
         self.cursors.idle_minutes = float(self.settings["cursorMinutes"])
+        self.events.bell.ring()
         if record:
             self.write({"k": "settings", "settings": self.settings})
 
@@ -309,6 +323,7 @@ class Org:
         self.clock.move(seconds)
         self.write({"k": "clock", "offset": self.clock.offset_seconds})
         self.queue.clock_moved()
+        self.events.bell.ring()
         self.late.run_due()
         self.bulk.wake()
 

@@ -253,4 +253,6 @@ def _merged(transaction: Transaction) -> list[Committed]:
     first: dict[Change, tuple[Table, str, Record | None, Actor | None]] = {}
     for put in transaction.undo:
         first.setdefault((put[0].sobject.name, put[1]), put)
-    return [Committed(table.sobject, key, old, table.records.get(key), actor) for table, key, old, actor in first.values()]
+    return [
+        Committed(table.sobject, key, old, table.records.get(key), actor) for table, key, old, actor in first.values()
+    ]

@@ -26,12 +26,10 @@ CHANGE_TYPES = (
     "SNAPSHOT",
 )
 #: Fields of objects that change events leave out: keys, stamps and what is derived from other records.
-LEFT_OUT = frozenset(
-    ("Id", "IsDeleted", "SystemModstamp", "MasterRecordId", "PhotoUrl")
-    + ("LastActivityDate", "LastViewedDate", "LastReferencedDate")
-    + ("IsEmailBounced", "IsPartner", "IsCustomerPortal", "ChannelProgramName", "ChannelProgramLevelName")
-    + ("Fiscal", "FiscalYear", "FiscalQuarter", "HasOpenActivity", "HasOverdueTask")
-)
+KEYS_AND_STAMPS = ("Id", "IsDeleted", "SystemModstamp", "MasterRecordId", "PhotoUrl")
+SEEN = ("LastActivityDate", "LastViewedDate", "LastReferencedDate", "HasOpenActivity", "HasOverdueTask")
+PARTNERS = ("IsPartner", "IsCustomerPortal", "ChannelProgramName", "ChannelProgramLevelName")
+LEFT_OUT = frozenset((*KEYS_AND_STAMPS, *SEEN, *PARTNERS, "IsEmailBounced", "Fiscal", "FiscalYear", "FiscalQuarter"))
 ADDRESS_TEXTS = ("Street", "City", "State", "PostalCode", "Country", "StateCode", "CountryCode")
 ADDRESS_PARTS = (*ADDRESS_TEXTS, "Latitude", "Longitude", "GeocodeAccuracy")
 OPTIONAL_PARTS = ("StateCode", "CountryCode")  #: only where the org has picklists of states and countries
@@ -108,7 +106,11 @@ def _in_order(sobject: SObject) -> list[Field]:
     hidden = {part for parts in _parts(sobject).values() for part in parts.values()}
     kept = [f for f in sobject.fields.values() if f.name not in hidden | LEFT_OUT and f.type != "base64"]
     owner_first = sobject.name.endswith("__c")
-    return sorted(kept, key=lambda f: (bool(f.raw["custom"]), owner_first and f.name != "OwnerId"))
+    listed = sorted(kept, key=lambda f: (bool(f.raw["custom"]), owner_first and f.name != "OwnerId"))
+    names = [field.name for field in listed]
+    if not owner_first and names[0] == "OwnerId" and "CreatedDate" in names:
+        listed.insert(names.index("CreatedDate") - 1, listed.pop(0))  # our compact form has it first
+    return listed
 
 
 def _parts(sobject: SObject) -> dict[str, dict[str, str]]:
@@ -150,7 +152,7 @@ class _Builder:
         self.fields.append({"name": name, "type": kind, "doc": doc})
 
     def add(self, field: Field) -> None:
-        doc = docs.doc_of(self._sobject.name, field, person=self._is_person_name(field))
+        doc = docs.doc_of(self._sobject, field, person=self._is_person_name(field))
         if field.name in self._parts:
             kind = self._compound(field)
         else:

@@ -3,7 +3,7 @@
 import hashlib
 
 from tests.standin import ids
-from tests.standin.schema import Field
+from tests.standin.schema import Field, SObject
 
 TYPES = {
     "boolean": "Boolean",
@@ -26,7 +26,7 @@ EXTERNAL_KEYS = ("JigsawCompanyId", "JigsawContactId")
 SHORT_TEXT = 255  #: characters; a longer text is kept apart
 
 
-def doc_of(entity: str, field: Field, person: bool) -> str:
+def doc_of(sobject: SObject, field: Field, person: bool) -> str:
     """A field's `doc`; custom fields carry their id."""
     if person:
         return "Data:PersonName"
@@ -40,7 +40,7 @@ def doc_of(entity: str, field: Field, person: bool) -> str:
         role = "ExternalForeignKey:ExternalId"
     else:
         role = f"Data:{_type_name(field)}"
-    return f"{role}:{field_id(entity, field.name)}" if field.raw["custom"] else role
+    return f"{role}:{_field_id(sobject, field.name)}" if field.raw["custom"] else role
 
 
 def _type_name(field: Field) -> str:
@@ -51,7 +51,10 @@ def _type_name(field: Field) -> str:
     return TYPES.get(field.type, "Text")
 
 
-def field_id(entity: str, name: str) -> str:
-    """A custom field's id of 15 characters, the same for as long as it has its name."""
-    number = int.from_bytes(hashlib.md5(f"{entity}.{name}".encode(), usedforsecurity=False).digest()[:6], "big")
-    return "00N" + ids.POD + ids.base62(number, 9)
+def _field_id(sobject: SObject, name: str) -> str:
+    """A custom field's durable id of 15 characters; of a platform event's field, which has none here, one made of its name."""
+    known = sobject.field_ids.get(name)
+    if known is not None:
+        return known[:15]
+    digest = hashlib.md5(f"{sobject.name}.{name}".encode(), usedforsecurity=False).digest()
+    return "00N" + ids.POD + ids.base62(int.from_bytes(digest[:6], "big"), 9)

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from tests.standin.clock import Clock
+from tests.standin.events.bell import Bell
 from tests.standin.events.capture import Commit, Rules
 from tests.standin.events.change import Moment
 from tests.standin.events.log import Batch, Event, Log
@@ -35,12 +36,12 @@ class Hub:
         self.log = Log(clock.now)
         self.managed = Managed(journal)
         self.usage = Usage(clock.now)
+        self.bell = Bell()
+        self.log.on_append = self.bell.ring
+        self.streams: set[Any] = set()  #: subscriptions that are open
         self.to_lose = 0  #: how many of the next events get lost
         self._kept_schemas: set[str] = set()
         self._last_number = 0
-
-    def use_settings(self, settings: Json) -> None:
-        self.topics.settings = settings
 
     def moment(self) -> Moment:
         """A new transaction's place in time. Its number grows, and is too large for a double, as it may be."""
@@ -107,6 +108,7 @@ class Hub:
 
     def define_event(self, given: Json, record: bool = True) -> SObject:
         found = self.topics.define_event(given, self._clock.now())
+        self.registry.of_object(found)
         if record:
             self._journal({"k": "platform-event", "given": found.raw})
         return found
@@ -172,7 +174,7 @@ class Hub:
             self._enter(commit)
 
     def _restore(self, entry: Json) -> None:
-        made = [Event(*plain, b64decode(payload)) for *plain, payload in entry["events"]]
+        made = [Event(n, r, entity, i, s, b64decode(p)) for n, r, entity, i, s, p in entry["events"]]
         self.log.append(Batch(entry["first"], entry["last"], entry["at"], made))
 
 
@@ -209,5 +211,3 @@ def _commit(entry: Json, store: Store) -> Commit:
     told = [c for c in changes if c.actor is not None]
     moment = Moment(given["key"], given["number"], given["at"])
     return Commit(told, frozenset(given.get("untracked", ())), moment, Rules(*given.get("rules", ())), given["first"])
-
-

@@ -1,5 +1,6 @@
 """The PubSub service: topics, schemas and subscriptions."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -61,7 +62,10 @@ class PubSub(PubSubServicer):  # type: ignore[misc]  # generated code carries no
         stream: Stream | None = None
         try:
             stream = await self._subscribe(requests, context)
-            async for events in stream.messages() if stream else _nothing():
+            if stream is None:
+                return
+            await context.send_initial_metadata(())  # so that a client can know that its place is taken
+            async for events in stream.messages():
                 yield self.fetched(events, stream, rpc_id)
         except Failed as exc:
             await failures.end(context, exc, rpc_id)
@@ -144,6 +148,85 @@ class PubSub(PubSubServicer):  # type: ignore[misc]  # generated code carries no
         if fault is not None:
             raise Failed(fault.value)
 
+    async def Publish(self, request: Any, context: Any) -> Any:
+        rpc_id = str(uuid4())
+        try:
+            self._admit(context, "Publish", request.topic_name or "-")
+            return self._published(request, self._publishable(request.topic_name), rpc_id)
+        except Failed as exc:
+            await failures.end(context, exc, rpc_id)
+
+    async def PublishStream(self, requests: Any, context: Any) -> AsyncIterator[Any]:
+        rpc_id = str(uuid4())
+        topic: Topic | None = None
+        try:
+            self._admit(context, "PublishStream")
+            async for request in self._in_time(requests):
+                if topic is None:
+                    self.strike("PublishStream", request.topic_name)
+                    topic = self._publishable(request.topic_name)
+                elif request.topic_name not in ("", topic.name):
+                    raise Failed("publish.topic.mismatch")
+                yield self._published(request, topic, rpc_id)
+        except Failed as exc:
+            await failures.end(context, exc, rpc_id)
+
+    async def _in_time(self, requests: Any) -> AsyncIterator[Any]:
+        """The requests of a publishing stream, none of them too long after the one before."""
+        given = aiter(requests)
+        while True:
+            try:
+                async with asyncio.timeout(float(self.org.settings["publishIdleSeconds"])):
+                    request = await anext(given, None)
+            except TimeoutError as exc:
+                raise Failed("publish.stream.sweeper.timeout") from exc
+            if request is None:
+                return
+            yield request
+
+    def _publishable(self, name: str) -> Topic:
+        if not name.strip():
+            raise Failed("publish.topic.validation.empty")
+        topic = self.topic(name)
+        if not topic.can_publish:
+            raise Failed("publish.topic.cannot.publish")
+        return topic
+
+    def _published(self, request: Any, topic: Topic, rpc_id: str) -> Any:
+        if not request.events:
+            raise Failed("publish.event.count.invalid")
+        if topic.sobject is None:
+            raise Failed("publish.topic.cannot.publish")
+        results = publishing.publish(self.org.events, topic.sobject, request.events)
+        schema = self.org.events.registry.of_object(topic.sobject)
+        return wire.PublishResponse(results=results, schema_id=schema.id, rpc_id=rpc_id)
+
+    async def ManagedSubscribe(self, requests: Any, context: Any) -> AsyncIterator[Any]:
+        rpc_id = str(uuid4())
+        call: managing.Call | None = None
+        try:
+            session = self._admit(context, "ManagedSubscribe")
+            first = await anext(aiter(requests), None)
+            if first is None:
+                return
+            self.strike("ManagedSubscribe", first.developer_name or first.subscription_id)
+            call = managing.Call(self.org, self.topic, session.token, first)
+            call.start(requests)
+            await context.send_initial_metadata(())
+            async for events in call.stream.messages():
+                yield wire.ManagedFetchResponse(
+                    events=consumer_events(events),
+                    latest_replay_id=self.latest(events, call.stream),
+                    rpc_id=rpc_id,
+                    pending_num_requested=call.stream.pending,
+                    commit_response=call.answer(),
+                )
+        except Failed as exc:
+            await failures.end(context, exc, rpc_id)
+        finally:
+            if call is not None:
+                await call.close()
+
 
 def consumer_events(events: list[Event]) -> list[Any]:
     return [
@@ -153,8 +236,3 @@ def consumer_events(events: list[Event]) -> list[Any]:
         )
         for event in events
     ]
-
-
-async def _nothing() -> AsyncIterator[list[Event]]:
-    return
-    yield

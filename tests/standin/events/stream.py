@@ -32,6 +32,7 @@ class Stream:
         self.topic: Topic | None = None
         self.position = 0
         self.pending = 0
+        self.answers_due = 0  #: messages that must be sent even without events
         self.broken: Failed | None = None  #: ordered through the control API
 
     def start(self, requests: Any, hear: Callable[[Any], None]) -> None:
@@ -66,7 +67,7 @@ class Stream:
             if keepalive:
                 self._org.events.tick()
             events = self._take()
-            if events or keepalive:
+            if events or keepalive or self.answers_due:
                 self._changed_at = self._org.clock.now()
                 yield events
             elif self.pending == 0 and (self._client_done or self._idle_seconds() <= 0):
@@ -119,6 +120,10 @@ class Stream:
     def _seconds_until_due(self) -> float:
         due = self._keepalive_seconds() if self.pending else self._idle_seconds()
         return min(due, MAX_WAIT_SECONDS)
+
+    def shown(self) -> dict[str, Any]:
+        """For people."""
+        return {"topic": self.topic.name if self.topic else None, "pending": self.pending, "position": self.position}
 
     async def close(self) -> None:
         self._org.events.streams.discard(self)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from tests.standin.events.failures import KNOWN as EVENT_ERRORS
+
 Json = dict[str, Any]
 
 CALLS = {
@@ -23,8 +25,9 @@ RECORDS = {
     "request_error": dict,  #: {"status", "errorCode", "message"}: the call that brings this record fails whole
 }
 MESSAGES = {"outbound": str}  #: what happens to an outbound message
+EVENT_CALLS = {"event_error": str}  #: a Pub/Sub call fails with this error code (`service.unavailable`, ...)
 OUTBOUND = ("lose", "duplicate", "delay", "reorder")
-KINDS: dict[str, Callable[[Any], Any]] = {**CALLS, **RECORDS, **MESSAGES}
+KINDS: dict[str, Callable[[Any], Any]] = {**CALLS, **RECORDS, **MESSAGES, **EVENT_CALLS}
 LIMITS: Json = {"match": "", "probability": 1.0, "seed": 0, "times": None, "for_seconds": None}
 OPTIONS: dict[str, tuple[str, ...]] = {
     "status": ("errorCode", "message"),
@@ -108,6 +111,8 @@ def _value(kind: str, given: Any) -> Any:
     value = KINDS[kind](given)
     if kind == "outbound" and value not in OUTBOUND:
         raise ValueError(f"outbound is one of {', '.join(OUTBOUND)}")
+    if kind == "event_error" and value not in EVENT_ERRORS:
+        raise ValueError(f"event_error is one of {', '.join(EVENT_ERRORS)}")
     if kind == "record_error":
         return {"message": "", "fields": [], **value, "statusCode": value["statusCode"]}
     if kind == "request_error":

@@ -4,7 +4,7 @@ from contextvars import ContextVar
 
 from tests.standin.clock import Clock
 from tests.standin.errors import Refused, Unreadable, WholeRequest
-from tests.standin.faults.fault import CALLS, MESSAGES, RECORDS, Fault, Json, ordered
+from tests.standin.faults.fault import CALLS, EVENT_CALLS, MESSAGES, RECORDS, Fault, Json, ordered
 
 CALL: ContextVar[str | None] = ContextVar("CALL", default=None)
 """Path and query of the call that is being answered; None outside calls (Bulk API jobs)."""
@@ -18,11 +18,17 @@ class Faults:
         self._calls: list[Fault] = []
         self._records: list[Fault] = []
         self._messages: list[Fault] = []
+        self._event_calls: list[Fault] = []
 
     def order(self, given: Json) -> Fault:
         """Put a fault in force; ValueError says what is wrong with the order."""
         fault = ordered(given, self._clock.now())
-        kinds = ((CALLS, self._calls), (RECORDS, self._records), (MESSAGES, self._messages))
+        kinds = (
+            (CALLS, self._calls),
+            (RECORDS, self._records),
+            (MESSAGES, self._messages),
+            (EVENT_CALLS, self._event_calls),
+        )
         next(listed for names, listed in kinds if fault.kind in names).append(fault)
         return fault
 
@@ -33,6 +39,10 @@ class Faults:
     def for_message(self, name: str, endpoint: str) -> Fault | None:
         """What happens to an outbound message of this definition."""
         return self._first(self._messages, f"{name} {endpoint}") if self._messages else None
+
+    def for_event_call(self, target: str) -> Fault | None:
+        """What happens to a Pub/Sub call: its method, a blank, and its topic."""
+        return self._first(self._event_calls, target) if self._event_calls else None
 
     def _first(self, faults: list[Fault], text: str) -> Fault | None:
         now = self._clock.now()
@@ -65,10 +75,10 @@ class Faults:
                 raise _error(fault)
 
     def all(self) -> list[Json]:
-        return [fault.as_json() for fault in (*self._calls, *self._records, *self._messages)]
+        return [fault.as_json() for fault in (*self._calls, *self._records, *self._messages, *self._event_calls)]
 
     def clear(self) -> None:
-        for listed in (self._calls, self._records, self._messages):
+        for listed in (self._calls, self._records, self._messages, self._event_calls):
             listed.clear()
 
 

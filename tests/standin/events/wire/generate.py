@@ -7,7 +7,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PROTO = "pubsub_api.proto"
-STUBS = ("pubsub_api_pb2.py", "pubsub_api_pb2.pyi", "pubsub_api_pb2_grpc.py")
+STUBS = ("pubsub_api_pb2.py", "pubsub_api_pb2_grpc.py")
 _FLAT_IMPORT = re.compile(r"^import pubsub_api_pb2 as", re.MULTILINE)
 
 
@@ -15,10 +15,10 @@ def generate(folder: Path) -> None:
     """Write all stubs into a folder; the import between them is made relative to this package."""
     from grpc_tools import protoc
 
-    command = ["protoc", f"-I{HERE}", f"--python_out={folder}", f"--pyi_out={folder}", f"--grpc_python_out={folder}"]
+    command = ["protoc", f"-I{HERE}", f"--python_out={folder}", f"--grpc_python_out={folder}"]
     if protoc.main([*command, PROTO]) != 0:
         raise SystemExit("protoc failed")
-    calls = folder / STUBS[2]
+    calls = folder / STUBS[1]
     calls.write_text(_FLAT_IMPORT.sub("from tests.standin.events.wire import pubsub_api_pb2 as", calls.read_text()))
 
 
