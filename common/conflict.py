@@ -92,6 +92,29 @@ def delete_wins(policy: Policy, stamp: datetime, edits: Sequence[Edit]) -> bool:
     return not edits or _salesforce_wins(policy, stamp, edits[-1].made_at)
 
 
+def deletion_yields(
+    mapping: Mapping, arriving: Map[str, object], stamp: datetime, edits: Sequence[Edit], canonical: Canonical
+) -> bool:
+    """Whether a row that was deleted here, and whose deletion Salesforce has not got yet, comes back.
+
+    It does where Salesforce changed the record since the row last had its values, and the policy lets Salesforce win.
+
+    Args:
+        arriving: By column, every mapped one.
+        edits: The row's unsettled edits in their order; the last one is the deletion.
+    """
+    deletion = edits[-1]
+    base = dict(deletion.old)
+    for edit in reversed(edits[:-1]):  # what was edited and never sent is no value that Salesforce could have
+        base |= edit.old if edit.change_type == "UPDATE" else {}
+    touched = any(
+        canonical(f.kind, arriving.get(f.column)) != canonical(f.kind, base[f.column])
+        for f in mapping.fields
+        if f.column in base
+    )
+    return touched and _salesforce_wins(mapping.policy, stamp, deletion.made_at)
+
+
 def _edited(mapping: Mapping, edits: Sequence[Edit]) -> list[str]:
     """Columns that people wrote: an empty column of a new row is no edit."""
     written = {

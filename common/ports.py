@@ -19,7 +19,9 @@ class Mappings(Protocol):
 
     def of_table(self, table: str) -> Mapping | None: ...
 
-    def refresh(self) -> None: ...
+    def refresh(self, *, older_than: float = 0.0) -> None:
+        """Read them again when next asked for; not where they were read within the last `older_than` seconds."""
+        ...
 
     @property
     def org_id(self) -> str:
@@ -217,6 +219,10 @@ class Log(Protocol):
 
     def release(self, changes: Sequence[Change]) -> None:
         """Give claims back that were never published."""
+        ...
+
+    def known(self, mapping: Mapping, changes: Sequence[Change]) -> Sequence[str]:
+        """The Salesforce ids of the changes' records that are still claimed, where they are known."""
         ...
 
     def take(self, changes: Sequence[Change]) -> list[Owed]:

@@ -26,7 +26,8 @@ CREATE TYPE isthmus.change_state AS ENUM (
     'retry',
     'done',
     'merged',
-    'failed'
+    'failed',
+    'ignored'
 );
 
 -- Name: change_type; Type: TYPE; Schema: isthmus; Owner: -
@@ -136,6 +137,118 @@ BEGIN
 END
 $$;
 
+-- Name: drop_state_view_v1(text); Type: FUNCTION; Schema: isthmus; Owner: -
+
+CREATE FUNCTION isthmus.drop_state_view_v1(qualified text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    EXECUTE format('DROP VIEW IF EXISTS isthmus.%I', isthmus.state_view_v1(qualified));
+END
+$$;
+
+-- Name: make_state_view_v1(text, text); Type: FUNCTION; Schema: isthmus; Owner: -
+
+CREATE FUNCTION isthmus.make_state_view_v1(qualified text, key_column text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+BEGIN
+    EXECUTE format($view$
+        CREATE OR REPLACE VIEW isthmus.%1$I AS
+        SELECT o.record_id AS %3$I, coalesce(t.sfid, o.sfid) AS sfid, o.state, o.since, o.attempts, o.next_attempt_at,
+               o.last_error, o.hint
+          FROM (
+                   SELECT c.record_id, max(c.old_data ->> 'sfid') AS sfid,
+                          CASE
+                              WHEN bool_or(c.held_at IS NOT NULL AND c.decided_at IS NULL) THEN 'held'
+                              WHEN bool_or(c.state = 'sending') THEN 'sending'
+                              WHEN bool_or(c.state = 'retry') THEN 'retrying'
+                              WHEN bool_or(c.state <> 'failed') THEN 'waiting'
+                              ELSE 'failed'
+                          END AS state,
+                          min(c.created_at) AS since, max(c.attempts) AS attempts,
+                          min(c.next_attempt_at) AS next_attempt_at,
+                          (array_agg(c.last_error ORDER BY c.id DESC) FILTER (WHERE c.last_error IS NOT NULL))[1] AS last_error,
+                          (array_agg(c.last_hint ORDER BY c.id DESC) FILTER (WHERE c.last_error IS NOT NULL))[1] AS hint
+                     FROM isthmus.change_log AS c
+                    WHERE c.table_name = %2$L
+                      AND c.state IN ('new', 'claimed', 'sending', 'retry', 'failed')
+                    GROUP BY c.record_id
+               ) AS o
+          LEFT JOIN %4$s AS t
+            ON t.%3$I = o.record_id
+         WHERE has_table_privilege(%5$L::regclass, 'SELECT')
+         UNION ALL
+        SELECT t.%3$I, t.sfid, 'conflicted', min(k.created_at), 0, NULL,
+               'conflict: ' || string_agg(DISTINCT k.field, ', '), 'isthmus conflicts list --record ' || t.%3$I
+          FROM isthmus.conflict AS k
+          JOIN isthmus.sync_configurations AS m
+            ON m.id = k.sync_config_id
+           AND m.pg_table_name = %2$L
+          JOIN %4$s AS t
+            ON t.%3$I = k.record_id
+         WHERE k.settled_at IS NULL
+           AND has_table_privilege(%5$L::regclass, 'SELECT')
+           AND NOT EXISTS (
+                   SELECT
+                     FROM isthmus.change_log AS c
+                    WHERE c.table_name = %2$L
+                      AND c.record_id = t.%3$I
+                      AND c.state IN ('new', 'claimed', 'sending', 'retry', 'failed')
+               )
+         GROUP BY t.%3$I, t.sfid
+         UNION ALL
+        SELECT t.%3$I, t.sfid, 'synced', greatest(t.isthmus_read_at, t.isthmus_written_at), 0, NULL, NULL, NULL
+          FROM %4$s AS t
+         WHERE t.sfid IS NOT NULL
+           AND has_table_privilege(%5$L::regclass, 'SELECT')
+           AND NOT EXISTS (
+                   SELECT
+                     FROM isthmus.change_log AS c
+                    WHERE c.table_name = %2$L
+                      AND c.record_id = t.%3$I
+                      AND c.state IN ('new', 'claimed', 'sending', 'retry', 'failed')
+               )
+           AND NOT EXISTS (
+                   SELECT
+                     FROM isthmus.conflict AS k
+                     JOIN isthmus.sync_configurations AS m
+                       ON m.id = k.sync_config_id
+                      AND m.pg_table_name = %2$L
+                    WHERE k.record_id = t.%3$I
+                      AND k.settled_at IS NULL
+               )
+         UNION ALL
+        SELECT t.%3$I, t.sfid, 'local', NULL, 0, NULL, NULL, 'Salesforce does not know it: edit it to send it.'
+          FROM %4$s AS t
+         WHERE t.sfid IS NULL
+           AND has_table_privilege(%5$L::regclass, 'SELECT')
+           AND NOT EXISTS (
+                   SELECT
+                     FROM isthmus.change_log AS c
+                    WHERE c.table_name = %2$L
+                      AND c.record_id = t.%3$I
+                      AND c.state IN ('new', 'claimed', 'sending', 'retry', 'failed')
+               )
+           AND NOT EXISTS (
+                   SELECT
+                     FROM isthmus.conflict AS k
+                     JOIN isthmus.sync_configurations AS m
+                       ON m.id = k.sync_config_id
+                      AND m.pg_table_name = %2$L
+                    WHERE k.record_id = t.%3$I
+                      AND k.settled_at IS NULL
+               )
+        $view$,
+        isthmus.state_view_v1(qualified), qualified, key_column,
+        format('%I.%I', split_part(qualified, '.', 1), substr(qualified, strpos(qualified, '.') + 1)),
+        format('%I.%I', split_part(qualified, '.', 1), substr(qualified, strpos(qualified, '.') + 1)));
+    EXECUTE format('GRANT SELECT ON isthmus.%I TO PUBLIC', isthmus.state_view_v1(qualified));
+END
+$_$;
+
 -- Name: refuse_truncate_v1(); Type: FUNCTION; Schema: isthmus; Owner: -
 
 CREATE FUNCTION isthmus.refuse_truncate_v1() RETURNS trigger
@@ -146,6 +259,51 @@ BEGIN
     RAISE EXCEPTION 'isthmus: TRUNCATE of %.% is refused: Salesforce would keep every record', TG_TABLE_SCHEMA, TG_TABLE_NAME
         USING HINT = 'Use DELETE, or end the mapping first: isthmus mapping delete.', ERRCODE = 'restrict_violation';
 END
+$$;
+
+-- Name: signs_v1(); Type: FUNCTION; Schema: isthmus; Owner: -
+
+CREATE FUNCTION isthmus.signs_v1() RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    found jsonb;
+BEGIN
+    SELECT jsonb_strip_nulls(jsonb_build_object(
+               'database', d.datname,
+               'database_oid', d.oid::text,
+               'branch', nullif(current_setting('neon.timeline_id', true), '')
+           ))
+      INTO found
+      FROM pg_database AS d
+     WHERE d.datname = current_database();
+    BEGIN
+        found := found || jsonb_build_object('cluster', (SELECT system_identifier::text FROM pg_control_system()));
+    EXCEPTION WHEN insufficient_privilege OR undefined_function OR feature_not_supported THEN
+        NULL;
+    END;
+    BEGIN
+        found := found || jsonb_build_object('timeline', left(pg_walfile_name(pg_current_wal_lsn()), 8));
+    EXCEPTION WHEN insufficient_privilege OR undefined_function OR feature_not_supported
+                OR object_not_in_prerequisite_state THEN
+        NULL;
+    END;
+    RETURN found;
+END
+$$;
+
+-- Name: state_view_v1(text); Type: FUNCTION; Schema: isthmus; Owner: -
+
+CREATE FUNCTION isthmus.state_view_v1(qualified text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT CASE
+               WHEN octet_length(n.name) <= 63 THEN n.name
+               ELSE left(n.name, 40) || '_' || left(md5(n.name), 8) || '_state'
+           END
+      FROM (SELECT regexp_replace(replace(qualified, '.', '_'), '^salesforce_', '') || '_state' AS name) AS n
 $$;
 
 -- Name: api_limit; Type: TABLE; Schema: isthmus; Owner: -
@@ -212,6 +370,11 @@ CREATE TABLE isthmus.change_log (
     hold_until timestamp with time zone,
     last_error text,
     bulk_job_id bigint,
+    last_hint text,
+    held_at timestamp with time zone,
+    decided_at timestamp with time zone,
+    decided_by text,
+    decided_why text,
     waits_for text,
     CONSTRAINT change_log_has_data CHECK ((num_nulls(old_data, new_data) < 2)),
     CONSTRAINT change_log_times_fit_state CHECK ((
@@ -249,6 +412,12 @@ CREATE TABLE isthmus.conflict (
     winner text NOT NULL,
     policy isthmus.conflict_policy NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    settled_at timestamp with time zone,
+    settled_by text,
+    settled_why text,
+    taken text,
+    CONSTRAINT conflict_settled_by_somebody CHECK ((num_nulls(settled_at, settled_by, taken) = ANY (ARRAY[0, 3]))),
+    CONSTRAINT conflict_taken_check CHECK ((taken = ANY (ARRAY['salesforce'::text, 'postgres'::text]))),
     CONSTRAINT conflict_winner_check CHECK ((winner = ANY (ARRAY['salesforce'::text, 'postgres'::text])))
 );
 
@@ -279,6 +448,8 @@ CREATE TABLE isthmus.dead_letter (
     state isthmus.dead_letter_state DEFAULT 'kept'::isthmus.dead_letter_state NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    decided_by text,
+    decided_why text,
     CONSTRAINT dead_letter_topic_check CHECK ((topic = ANY (ARRAY['salesforce-changes'::text, 'postgres-changes'::text, 'work'::text])))
 );
 
@@ -299,6 +470,11 @@ CREATE TABLE isthmus.identity (
     one boolean DEFAULT true NOT NULL,
     org_id character varying(18),
     configuration_version bigint DEFAULT 1 NOT NULL,
+    signs jsonb,
+    bound_at timestamp with time zone,
+    paused_at timestamp with time zone,
+    paused_by text,
+    paused_why text,
     CONSTRAINT identity_one_check CHECK (one)
 );
 
@@ -346,7 +522,16 @@ CREATE TABLE isthmus.sync_configurations (
     max_daily_calls integer,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    paused_at timestamp with time zone,
+    paused_by text,
+    paused_why text,
+    delete_guard_share real DEFAULT 0.1 NOT NULL,
+    delete_guard_count integer DEFAULT 100 NOT NULL,
+    delete_guard_minutes integer DEFAULT 60 NOT NULL,
     write_back_external_ids boolean DEFAULT false NOT NULL,
+    CONSTRAINT sync_configurations_delete_guard_count_check CHECK ((delete_guard_count >= 0)),
+    CONSTRAINT sync_configurations_delete_guard_minutes_check CHECK ((delete_guard_minutes > 0)),
+    CONSTRAINT sync_configurations_delete_guard_share_check CHECK (((delete_guard_share >= (0)::double precision) AND (delete_guard_share <= (1)::double precision))),
     CONSTRAINT sync_configurations_max_daily_calls_check CHECK ((max_daily_calls > 0))
 );
 
@@ -372,6 +557,7 @@ CREATE TABLE isthmus.sync_metrics (
     "timestamp" timestamp with time zone DEFAULT now() NOT NULL,
     lag_ms bigint,
     duration_ms integer,
+    hourly boolean DEFAULT false NOT NULL,
     CONSTRAINT sync_metrics_direction_check CHECK ((direction = ANY (ARRAY['SF_TO_PG'::text, 'PG_TO_SF'::text])))
 );
 
@@ -497,6 +683,14 @@ CREATE INDEX change_log_bulk ON isthmus.change_log USING btree (bulk_job_id, rec
 
 CREATE INDEX change_log_claim ON isthmus.change_log USING btree (claim) WHERE ((claim IS NOT NULL) AND (state = ANY (ARRAY['claimed'::isthmus.change_state, 'sending'::isthmus.change_state])));
 
+-- Name: change_log_deletions; Type: INDEX; Schema: isthmus; Owner: -
+
+CREATE INDEX change_log_deletions ON isthmus.change_log USING btree (table_name, created_at) WHERE (change_type = 'DELETE'::isthmus.change_type);
+
+-- Name: change_log_guarded; Type: INDEX; Schema: isthmus; Owner: -
+
+CREATE INDEX change_log_guarded ON isthmus.change_log USING btree (table_name, record_id) WHERE ((held_at IS NOT NULL) AND (decided_at IS NULL));
+
 -- Name: change_log_held; Type: INDEX; Schema: isthmus; Owner: -
 
 CREATE INDEX change_log_held ON isthmus.change_log USING btree (table_name, record_id) WHERE (hold_until IS NOT NULL);
@@ -516,6 +710,10 @@ CREATE INDEX change_log_waiting ON isthmus.change_log USING btree (id) WHERE (st
 -- Name: change_log_waits_for; Type: INDEX; Schema: isthmus; Owner: -
 
 CREATE INDEX change_log_waits_for ON isthmus.change_log USING btree (waits_for) WHERE (waits_for IS NOT NULL);
+
+-- Name: conflict_open; Type: INDEX; Schema: isthmus; Owner: -
+
+CREATE INDEX conflict_open ON isthmus.conflict USING btree (sync_config_id, record_id) WHERE (settled_at IS NULL);
 
 -- Name: dead_letter_reason; Type: INDEX; Schema: isthmus; Owner: -
 

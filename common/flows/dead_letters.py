@@ -43,8 +43,15 @@ class Message:
     attributes: Map[str, str]
 
 
-def keep(message: Message, source: Raw, graveyard: Graveyard, now: Clock) -> list[Outcome]:
+def keep(
+    message: Message, source: Raw, graveyard: Graveyard, now: Clock, paused: Callable[[str], bool]
+) -> list[Outcome]:
     """Send it on again, later with each round; after the last round keep it.
+
+    What waits for a paused mapping is not kept: it goes on as the hint that its record be read, however long that takes.
+
+    Args:
+        paused: Whether an object's mapping is.
 
     Raises:
         Transient: it is not time yet, or it could neither be sent on nor kept: it comes again.
@@ -52,7 +59,7 @@ def keep(message: Message, source: Raw, graveyard: Graveyard, now: Clock) -> lis
     told = message.attributes.get(ROUND, "")
     spent = int(told) if told.isdecimal() else 0
     if spent >= ROUNDS:
-        return _bury(message, graveyard)
+        return _bury(message, graveyard, source, paused)
     due = message.died_at + FIRST_WAIT * (2**spent - 1)
     if now() < due:
         raise Transient(
@@ -63,7 +70,7 @@ def keep(message: Message, source: Raw, graveyard: Graveyard, now: Clock) -> lis
     return []
 
 
-def _bury(message: Message, graveyard: Graveyard) -> list[Outcome]:
+def _bury(message: Message, graveyard: Graveyard, source: Raw, paused: Callable[[str], bool]) -> list[Outcome]:
     if message.topic == work.TOPIC:
         return _bury_work(message, graveyard)
     try:
@@ -71,6 +78,10 @@ def _bury(message: Message, graveyard: Graveyard) -> list[Outcome]:
     except (Terminal, Transient) as exc:
         unread = Terminal("attempts_used_up", exc.detail, _HINT)
         graveyard.bury_bytes(message.topic, message.message_id, message.data, unread)
+        return []
+    if any(c.source is Side.SALESFORCE and paused(c.sobject) for c in changes):
+        # As hints: what the message says may be older by now than any tombstone that is still there.
+        source.publish_raw(list(codec.encode([c.hint(buried=True) for c in changes], max_changes=len(changes))), {})
         return []
     outcomes = [Outcome(c, Ending.FAILED, "attempts_used_up", _HINT) for c in changes]
     graveyard.bury(message.topic, outcomes)

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from common.change import Change, Ending, Op, Outcome
+from common.change import Change, Ending, Op, Outcome, Side
 from common.clock import Clock
 from common.errors import Transient
 from common.flows.identity import refuse_other_org
@@ -13,11 +13,13 @@ from common.ports import Graveyard, Mappings, Org, Table, Topic, Verdict
 
 REREAD = timedelta(seconds=2)  #: a stamp has whole seconds: a read that began this close to it may have missed an edit
 TOPIC = "salesforce-changes"
+PAUSE_SECONDS = 20.0  #: how long a pause is believed without looking: waiting messages must not keep a database awake
 NOT_VISIBLE = (
     "Let the integration user see the record (sharing, View All), then replay it. If it was purged, discard this: "
     "the row stays until a comparison of all ids decides."
 )
 _AFTER = "reread-after:"
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)  # any version that the read brings will do
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def _mappings(sobject: str, world: World) -> list[Mapping]:
     found = [m for m in world.mappings.of_object(sobject) if m.direction is not Direction.PG_TO_SF]
     if found and all(m.active for m in found):
         return found
-    world.mappings.refresh()
+    world.mappings.refresh(older_than=PAUSE_SECONDS if found else 0.0)
     return [m for m in world.mappings.of_object(sobject) if m.direction is not Direction.PG_TO_SF]
 
 
@@ -160,6 +162,14 @@ def _ended(hint: Change, verdict: Verdict) -> Outcome:
     if verdict.outcome is None:
         return Outcome(hint, Ending.LATER, "written_meanwhile", "We wrote the record while it was being read.")
     return replace(verdict.outcome, change=hint)
+
+
+def look_later(mapping: Mapping, record_id: str, after: datetime, event_id: str) -> Change:
+    """The wish that a record be read, with deleted ones included, not before that time."""
+    origin = _AFTER + after.isoformat()
+    return Change(
+        Side.SALESFORCE, mapping.sobject, record_id, Op.UPSERT, _LONG_AGO, event_id, origin=origin, buried=True
+    )
 
 
 def _ask_again(read: Sequence[Change], world: World, trace: str) -> None:

@@ -7,9 +7,10 @@ from datetime import timedelta
 from common import backoff, budget
 from common.change import Change, Ending, Op, Outcome
 from common.clock import Clock
+from common.errors import Transient
 from common.flows.identity import refuse_other_org
-from common.mapping import Mapping
-from common.ports import Log, Mappings, Org, Owed, Sent, Settled, Spent
+from common.mapping import Direction, Mapping, Policy
+from common.ports import Log, Mappings, Org, Owed, Sent, Settled, Spent, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class World:
     org: Org
     now: Clock
     unknown_seconds: float  #: how long a call whose end is unknown may still be carried out
+    table: Table  #: where records are looked at before the send, if Salesforce wins
     reserve_percent: int = budget.RESERVE_PERCENT  #: of the org's daily calls, left to its other users
 
 
@@ -34,12 +36,37 @@ def apply(changes: Sequence[Change], world: World) -> list[Outcome]:
         Misconfigured: a person must act; the claims stand.
     """
     refuse_other_org(world.mappings, world.org)
+    _give_way(changes, world)
     owed = world.log.take(changes)
     outcomes = {c.event_id: Outcome(c, Ending.FENCED) for c in changes}
     for mapping in {o.mapping.id: o.mapping for o in owed}.values():
         for settled in _send(mapping, [o for o in owed if o.mapping.id == mapping.id], world):
             outcomes[settled.owed.change.event_id] = settled.outcome
     return [outcomes[c.event_id] for c in changes]
+
+
+def _give_way(changes: Sequence[Change], world: World) -> None:
+    """Where Salesforce wins, read the records before the send: edits that meet a third value leave the log.
+
+    The arriving road's own merge decides, and takes the claims of what has lost back.
+    """
+    for mapping in _yielding(changes, world):
+        ids = sorted(set(world.log.known(mapping, changes)))
+        if not ids:
+            continue
+        read = world.org.read(mapping, ids)
+        gone = world.org.read(mapping, read.missing, deleted=True).changes if read.missing else ()
+        try:
+            world.table.apply(mapping, [*read.changes, *gone], read=True)
+        except Transient as exc:
+            if exc.reason == "configuration_changed":
+                world.mappings.refresh()
+            raise
+
+
+def _yielding(changes: Sequence[Change], world: World) -> list[Mapping]:
+    found = [m for sobject in {c.sobject for c in changes} for m in world.mappings.of_object(sobject)]
+    return [m for m in found if m.direction is Direction.BIDIRECTIONAL and m.policy is Policy.SALESFORCE_WINS]
 
 
 def _send(mapping: Mapping, owed: Sequence[Owed], world: World) -> list[Settled]:

@@ -25,6 +25,7 @@ from common.ports import (
     Settled,
     Spent,
 )
+from common.postgres import guard
 from common.postgres.connect import Database, Transaction
 from common.postgres.dead_letters import bury, heal
 from common.postgres.queries import as_json, identifier, load
@@ -71,8 +72,8 @@ class ChangeLog:
             heads = tx.objects(_Q["claim"], limit=limit, now=now, tables=list(tables))
             if not heads:
                 return Claimed(0)
-            rows = tx.objects(_Q["follow"], records=as_json(heads))
-            return self._mark(tx, tables, rows, merge)
+            rows = _unguarded(tx, tx.objects(_Q["follow"], records=as_json(heads)), now)
+            return replace(self._mark(tx, tables, rows, merge), records=len(heads))
 
     def _mark(
         self,
@@ -117,6 +118,8 @@ class ChangeLog:
             {"claim": o.change.event_id, "error": f"{o.reason}: {o.detail}", "hint": o.hint} for o in refused
         )
         tx.run(_Q["refuse"], errors=errors)
+        for sobject, records in groupby(refused, key=lambda o: o.change.sobject):
+            heal(tx, sobject, [o.change.record_id for o in records])
         bury(tx, TOPIC, refused)
 
     def release(self, changes: Sequence[Change]) -> None:
@@ -146,6 +149,13 @@ class ChangeLog:
                 if mapping is not None:
                     owed += self._owed(tx, mapping, list(rows), by_claim)
         return owed
+
+    def known(self, mapping: Mapping, changes: Sequence[Change]) -> Sequence[str]:
+        """The Salesforce ids of the changes' records that are still claimed, where they are known."""
+        claims = [c.event_id for c in changes if _is_uuid(c.event_id)]
+        with self._database.transaction() as tx:
+            rows = tx.run(_named(mapping, "known"), table=mapping.table, claims=claims)
+        return [row[0] for row in rows]
 
     def _refresh_old(self, taken: list[dict[str, Any]]) -> None:
         held = {m.configuration for m in self._mappings.all()}
@@ -192,8 +202,8 @@ class ChangeLog:
             ours = [s for s in settled if s.owed.change.event_id in done]
             self._write_back(tx, mapping, ours)
             self._keep(tx, mapping, ours)
-            sent = [s.owed.change.record_id for s in ours if s.outcome.ending is Ending.SENT]
-            heal(tx, mapping.sobject, sent)
+            ended = [s.owed.change.record_id for s in ours if s.outcome.ending in (Ending.SENT, Ending.FAILED)]
+            heal(tx, mapping.sobject, ended)  # a new failure has a letter of its own, which takes the older ones' place
             failed = [s.outcome for s in ours if s.outcome.ending is Ending.FAILED]
             if failed:
                 bury(tx, TOPIC, failed)
@@ -257,6 +267,13 @@ def _entry(row: dict[str, Any]) -> Entry:
     return Entry(row["id"], row["change_type"], row["old_data"] or {}, row["new_data"] or {}, made_at, row["attempts"])
 
 
+def _unguarded(tx: Transaction, rows: list[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
+    """Without the records of a mass deletion: they wait for a person's word."""
+    deleting = sorted({row["table_name"] for row in rows if row["change_type"] == "DELETE"})
+    held = guard.hold(tx, deleting, now) if deleting else set()
+    return [row for row in rows if (row["table_name"], row["record_id"]) not in held] if held else rows
+
+
 def _by_record(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
     records: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in rows:
@@ -317,6 +334,6 @@ def _result(settled: Settled) -> dict[str, object]:
     error = ": ".join(part for part in (outcome.reason, outcome.detail) if part) or None
     next_attempt = settled.next_attempt_at.isoformat() if settled.next_attempt_at else None
     return {
-        "claim": settled.owed.change.event_id, "state": state, "error": error, "next_attempt_at": next_attempt,
-        "untried": settled.untried,
+        "claim": settled.owed.change.event_id, "state": state, "error": error, "hint": outcome.hint if error else None,
+        "next_attempt_at": next_attempt, "untried": settled.untried,
     }  # fmt: skip

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from typing import Any, Protocol, Self
 
 import pg8000.native
@@ -42,9 +42,10 @@ class Connection(Protocol):
 _Q = load("connect")
 
 
-def newest_migration() -> str:
-    """The newest migration that this code needs: all `pre` halves."""
-    return max(path.name.removesuffix(".pre.sql") for path in (SQL / "migrations").glob("*.pre.sql"))
+@cache
+def needed_migrations() -> frozenset[str]:
+    """The migrations that this code needs: all `pre` halves."""
+    return frozenset(path.name.removesuffix(".pre.sql") for path in (SQL / "migrations").glob("*.pre.sql"))
 
 
 def execute(connection: Connection, statement: str) -> Any:
@@ -284,14 +285,14 @@ def _refuse_loose_strings(connection: Connection) -> None:
 
 
 def _refuse_old_schema(connection: Connection) -> None:
-    needed = newest_migration()
     found = run(connection, _Q["migrated_table"])
-    newest = run(connection, _Q["newest_migration"])[0][0] if found and found[0][0] else None
-    if newest is None or newest < needed:
+    names = [row[0] for row in run(connection, _Q["migrations"])] if found and found[0][0] else []
+    missing = needed_migrations() - set(names)
+    if missing:
         raise Misconfigured(
-            "schema_outdated", f"the database has {newest or 'no migration'}, this code needs {needed}",
+            "schema_outdated", f"the database has {max(names, default='no migration')}, this code needs {max(missing)}",
             "Run `isthmus migrate`.",
         )  # fmt: skip
 
 
-__all__ = ["CONNECT_SECONDS", "Database", "Row", "Transaction", "connect", "newest_migration"]
+__all__ = ["CONNECT_SECONDS", "Database", "Row", "Transaction", "connect", "needed_migrations"]

@@ -16,12 +16,12 @@ def create(mapping: Mapping) -> list[str]:
     if mapping.direction is not Direction.SF_TO_PG:
         statements += [_Q["capture_insert"], _Q["capture_update"], _Q["capture_delete"], _Q["refuse_truncate"]]
     names = _names(mapping)
-    return [_fill(statement, names) for statement in statements]
+    return [_fill(statement, names) for statement in (*statements, _Q["state_view"])]
 
 
-def end_capture(mapping: Mapping) -> str:
+def end_capture(mapping: Mapping) -> list[str]:
     """What is left to do in the table when its mapping is deleted."""
-    return _fill(_Q["end_capture"], _names(mapping))
+    return [_fill(_Q[name], _names(mapping)) for name in ("end_capture", "drop_state_view")]
 
 
 def table_exists(transaction: Transaction, table: str) -> bool:
@@ -37,6 +37,7 @@ def _names(mapping: Mapping) -> dict[str, str]:
         "table": identifier(mapping.table),
         "table_text": literal(mapping.table),
         "key": identifier(mapping.key_column),
+        "key_text": literal(mapping.key_column),
         "columns": "".join(f",\n    {c} {COLUMN_TYPE[f.kind]}" for c, f in zip(columns, mapping.written, strict=True)),
         "arguments": ", ".join(literal(n) for n in (mapping.key_column, *(f.column for f in mapping.written))),
     }

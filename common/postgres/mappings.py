@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,8 @@ from common.family import Child, ParentKey
 from common.mapping import Direction, Field, Kind, Mapping, Policy
 from common.postgres.connect import Database, Transaction
 from common.postgres.queries import load
+
+PAUSE_SECONDS = 20.0  #: how long a pause is believed without looking: waiting messages must not keep a database awake
 
 _Q = load("mappings")
 
@@ -23,6 +26,7 @@ class MappingBook:
         self._lock = threading.Lock()
         self._held: tuple[Mapping, ...] | None = None
         self._org_id = ""
+        self._read_at = 0.0
 
     def all(self) -> tuple[Mapping, ...]:
         """Every mapping, active or not."""
@@ -31,6 +35,7 @@ class MappingBook:
                 with self._database.transaction() as transaction:
                     self._org_id = transaction.run(_Q["org_id"])[0][0] or ""
                     self._held = read(transaction)
+                    self._read_at = time.monotonic()
             return self._held
 
     @property
@@ -39,14 +44,20 @@ class MappingBook:
         self.all()
         return self._org_id
 
-    def refresh(self) -> None:
-        """Forget what is held: the configuration has changed."""
+    def refresh(self, *, older_than: float = 0.0) -> None:
+        """Forget what is held: the configuration has changed. Not what was read within so many seconds."""
         with self._lock:
-            self._held = None
+            if time.monotonic() - self._read_at >= older_than:
+                self._held = None
 
     def of_object(self, sobject: str) -> Sequence[Mapping]:
         """The mappings of a Salesforce object, whatever its name's case."""
         return [m for m in self.all() if m.sobject.lower() == sobject.lower()]
+
+    def paused(self, sobject: str) -> bool:
+        """Whether changes of a Salesforce object wait for a paused mapping; as it was some seconds ago at most."""
+        self.refresh(older_than=PAUSE_SECONDS)
+        return any(not m.active and m.direction is not Direction.PG_TO_SF for m in self.of_object(sobject))
 
     def of_table(self, table: str) -> Mapping | None:
         """The mapping that sends a table's edits to Salesforce, active or paused."""
@@ -160,9 +171,20 @@ def delete(transaction: Transaction, mapping: Mapping) -> int:
     return len(transaction.run(_Q["void"], table=mapping.table))
 
 
-def set_active(transaction: Transaction, mapping_ids: list[int], active: bool) -> None:
+def set_active(transaction: Transaction, mapping_ids: list[int], active: bool, who: str = "", why: str = "") -> None:
     """Pause or resume delivery; capture goes on."""
-    transaction.run(_Q["set_active"], ids=mapping_ids, active=active)
+    transaction.run(_Q["set_active"], ids=mapping_ids, active=active, who=who, why=why)
+
+
+def pause_all(transaction: Transaction, paused: bool, who: str = "", why: str = "") -> None:
+    """Pause everything, or resume what is not paused for itself."""
+    transaction.run(_Q["pause_all"], paused=paused, who=who, why=why)
+
+
+def paused_all(transaction: Transaction) -> dict[str, Any] | None:
+    """Since when everything is paused, by whom and why; None where it is not."""
+    (row,) = transaction.dicts(_Q["paused_all"])
+    return row if row["paused_at"] else None
 
 
 def register_outbound_message(transaction: Transaction, sobject: str, action_id: str, fields: list[str]) -> None:

@@ -29,6 +29,7 @@ class Session:
         self._now = now
         self._rows: dict[str, dict[str, Any]] = {}  # by Salesforce id
         self._edits: dict[str, list[conflict.Edit]] = {}  # by row key
+        self._keys: dict[str, str] = {}  # of rows that come back, by Salesforce id
 
     def settle(self, changes: Sequence[Numbered], read: bool, apply: ApplyStatement) -> list[tuple[int, Verdict]]:
         """Bring each change in; a verdict for each."""
@@ -36,7 +37,9 @@ class Session:
         if self._tx.run(self._sql["configuration"]) != [[self._mapping.configuration]]:
             raise ConfigurationChanged
         if read:
-            self._lift([c for _, c in changes if c.op is Op.UPSERT])
+            alive = [c for _, c in changes if c.op is Op.UPSERT]
+            self._yield_deletions(alive)
+            self._lift(alive)
         self._lock([c for _, c in changes], read)
         self._load_edits()
         deletions = [(n, c) for n, c in changes if c.op is Op.DELETE]
@@ -45,13 +48,43 @@ class Session:
 
     def _lift(self, alive: Sequence[Change]) -> None:
         field = self._mapping.external_id_field
-        if alive:
-            self._tx.run(
-                self._sql["lift"],
-                table=self._mapping.table,
-                sfids=[c.record_id for c in alive],
-                external_ids=[str(c.fields[field]) for c in alive if c.fields.get(field)],
+        if not alive:
+            return
+        lifted = self._tx.run(
+            self._sql["lift"],
+            table=self._mapping.table,
+            sfids=[c.record_id for c in alive],
+            external_ids=[str(c.fields[field]) for c in alive if c.fields.get(field)],
+        )
+        keys = {sfid: key for sfid, key in lifted if sfid and key}
+        if keys:  # the key of a row never changes, though it was away
+            vacant = {row[0] for row in self._tx.run(self._sql["vacant"], record_ids=list(keys.values()))}
+            self._keys = {sfid: key for sfid, key in keys.items() if key in vacant}
+
+    def _yield_deletions(self, alive: Sequence[Change]) -> None:
+        """Rows that were deleted here come back where Salesforce changed their records and wins by the policy."""
+        by_id = {c.record_id: c for c in alive}
+        if not by_id:
+            return
+        found: dict[str, list[dict[str, Any]]] = {}
+        for row in self._tx.dicts(self._sql["deletions"], table=self._mapping.table, sfids=list(by_id)):
+            found.setdefault(row["sfid"], []).append(row)
+        back = [(by_id[sfid], rows) for sfid, rows in found.items() if self._yields(by_id[sfid], rows)]
+        if back:
+            ids = [row["id"] for _, rows in back for row in rows]
+            self._tx.run(self._sql["release"], ids=ids)
+            self._tx.run(self._sql["forget"], ids=ids, now=self._now)
+            self._keep_conflicts(
+                _deletion_conflict(rows[-1]["record_id"], c.record_id, "true", "false", "salesforce")
+                for c, rows in back
             )
+
+    def _yields(self, change: Change, rows: Sequence[dict[str, Any]]) -> bool:
+        edits = [_edit(row) for row in rows]
+        if edits[-1].change_type != "DELETE" or any(e.state == "sending" for e in edits):
+            return False
+        arriving = {f.column: change.fields[f.name] for f in self._mapping.fields}
+        return conflict.deletion_yields(self._mapping, arriving, change.stamp, edits, _comparable)
 
     def _lock(self, changes: Sequence[Change], read: bool) -> None:
         field = self._mapping.external_id_field
@@ -85,10 +118,7 @@ class Session:
         if not keys:
             return
         for e in self._tx.dicts(self._sql["unsettled"], table=self._mapping.table, record_ids=keys):
-            edit = conflict.Edit(
-                e["id"], e["change_type"], e["state"], e["old_data"] or {}, e["new_data"] or {}, e["created_at"]
-            )
-            self._edits.setdefault(e["record_id"], []).append(edit)
+            self._edits.setdefault(e["record_id"], []).append(_edit(e))
 
     def _edits_of(self, sfid: str) -> list[conflict.Edit]:
         row = self._rows.get(sfid)
@@ -109,6 +139,7 @@ class Session:
     def _merged(self, n: int, change: Change) -> Record:
         """The record as the row will be: columns whose edits stand keep their value."""
         merged_record = self._sql.record(change, n, settled=True)
+        merged_record["external_id"] = merged_record["external_id"] or self._keys.get(change.record_id)
         edits, row = self._edits_of(change.record_id), self._rows.get(change.record_id)
         if not edits or row is None or not _newer(change, row):
             return merged_record
@@ -215,12 +246,22 @@ class Session:
         self._tx.run(self._sql["release"], ids=ids)
         self._tx.run(self._sql["forget"], ids=ids, now=self._now)
         self._keep_conflicts(
-            {
-                "record_id": self._rows[c.record_id]["record_id"], "sfid": c.record_id, "field": "IsDeleted",
-                "old_value": "false", "postgres_value": "false", "salesforce_value": "true", "winner": winner,
-            }
+            _deletion_conflict(self._rows[c.record_id]["record_id"], c.record_id, "false", "true", winner)
             for c in edited
-        )  # fmt: skip
+        )
+
+
+def _edit(row: dict[str, Any]) -> conflict.Edit:
+    return conflict.Edit(
+        row["id"], row["change_type"], row["state"], row["old_data"] or {}, row["new_data"] or {}, row["created_at"]
+    )
+
+
+def _deletion_conflict(record_id: str, sfid: str, here: str, there: str, winner: str) -> dict[str, object]:
+    return {
+        "record_id": record_id, "sfid": sfid, "field": "IsDeleted", "winner": winner,
+        "old_value": "false", "postgres_value": here, "salesforce_value": there,
+    }  # fmt: skip
 
 
 def _comparable(kind: Kind, value: object) -> object:

@@ -35,11 +35,16 @@ def migrate(settings: Settings, halves: Sequence[str] = HALVES) -> list[str]:
 
 def _run_all(connection: Connection, halves: Sequence[str]) -> list[str]:
     ran = []
-    for path in sorted((SQL / "migrations").glob("*.sql")):
+    for path in sorted((SQL / "migrations").glob("*.sql"), key=_turn):
         name, half, _ = path.name.split(".")
         if half in halves and _run_one(connection, path, name, half):
             ran.append(path.name)
     return ran
+
+
+def _turn(path: Path) -> tuple[str, int]:
+    name, half, _ = path.name.split(".")
+    return name, HALVES.index(half)
 
 
 def _run_one(connection: Connection, path: Path, name: str, half: str) -> bool:

@@ -162,7 +162,8 @@ def _delete(chosen: argparse.Namespace, env: config.Environment) -> None:
     with Database(config.database(env)) as database, database.transaction() as tx:
         found = {m.id: m for m in _find(tx, chosen.object)}
         for m in found.values():
-            tx.run_bound(ddl.end_capture(m))
+            for statement in ddl.end_capture(m):
+                tx.run_bound(statement)
         unsent = {m.id: mappings.delete(tx, m) for m in found.values()}
     for m in found.values():
         print(f"{m.sobject} is no longer mapped; the table {m.table} stays as it is.")

@@ -12,6 +12,7 @@ from common.errors import Terminal
 from common.flows import dead_letters
 from common.postgres.connect import Database
 from common.postgres.dead_letters import DeadLetters
+from common.postgres.mappings import MappingBook
 from common.pubsub import push
 from common.pubsub.topic import PubsubTopic
 
@@ -19,7 +20,9 @@ DOOR = "keep_dead_letters"
 TOPICS = ("salesforce-changes", "postgres-changes", "work")
 
 database_settings, names = config.read(DOOR, os.environ, lambda env: (config.database(env), config.topics(env)))
-letters = DeadLetters(Database(database_settings))
+database = Database(database_settings)
+letters = DeadLetters(database)
+book = MappingBook(database)
 topics = {short: PubsubTopic(names.full(short)) for short in TOPICS}
 
 
@@ -35,7 +38,7 @@ def keep_dead_letters(request: flask.Request) -> push.Answer | tuple[str, int, d
         message = dead_letters.Message(
             topic, delivery.data, delivery.message_id, delivery.published_at, delivery.attributes
         )
-        outcomes = dead_letters.keep(message, topics[topic], letters, clock.now)
+        outcomes = dead_letters.keep(message, topics[topic], letters, clock.now, book.paused)
         log.run(DOOR, "kept" if outcomes else "sent_on", trace=delivery.trace, topic=topic)
         return outcomes
 

@@ -14,6 +14,7 @@ from common.postgres.change_log import TOPIC, ChangeLog
 from common.postgres.connect import Database
 from common.postgres.dead_letters import DeadLetters
 from common.postgres.mappings import MappingBook
+from common.postgres.table import PostgresTable
 from common.pubsub import push
 from common.salesforce.org import SalesforceOrg
 from common.salesforce.session import Session
@@ -35,6 +36,7 @@ world = to_salesforce.World(
     org=SalesforceOrg(session, calls=calls),
     now=clock.now,
     unknown_seconds=call_seconds,
+    table=PostgresTable(database),
     reserve_percent=reserve,
 )
 

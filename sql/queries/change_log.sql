@@ -1,6 +1,7 @@
 -- claim --
 -- Lock up to :limit records that are due, each through its oldest open row; records that another
--- drainer holds are skipped, and so are records whose last call may still be carried out.
+-- drainer holds are skipped, and so are records whose last call may still be carried out, or whose deletion waits for
+-- a person.
 -- `follow` then shows the rest of each record's rows, in the same transaction.
 SELECT c.table_name, c.record_id
   FROM isthmus.change_log AS c
@@ -23,6 +24,14 @@ SELECT c.table_name, c.record_id
             WHERE held.table_name = c.table_name
               AND held.record_id = c.record_id
               AND held.hold_until > :now
+       )
+   AND NOT EXISTS (
+           SELECT
+             FROM isthmus.change_log AS guarded
+            WHERE guarded.table_name = c.table_name
+              AND guarded.record_id = c.record_id
+              AND guarded.held_at IS NOT NULL
+              AND guarded.decided_at IS NULL
        )
  ORDER BY c.id
  LIMIT :limit
@@ -51,14 +60,23 @@ UPDATE isthmus.change_log AS c
  WHERE c.id = ANY (:ids)
 
 -- take --
--- Take what is still owed of these claims: only they may send it, and the lease outlasts the call.
--- `again` tells that an earlier taker went away without an answer.
+-- Take what is still owed of these claims: only they may send it, and the lease outlasts the call. What was paused
+-- meanwhile stays claimed, until its lease is over. Where an earlier taker went away without an answer, its call may
+-- still be carried out.
 WITH taken AS (
     UPDATE isthmus.change_log AS c
        SET state = 'sending', lease_until = :lease_until, attempts = c.attempts + 1,
            hold_until = CASE WHEN c.state = 'sending' THEN greatest(c.hold_until, c.lease_until) ELSE c.hold_until END
      WHERE c.claim = ANY (:claims ::uuid[])
        AND c.state IN ('claimed', 'sending')
+       AND EXISTS (
+               SELECT
+                 FROM isthmus.sync_configurations AS m
+                WHERE m.pg_table_name = c.table_name
+                  AND m.sync_direction <> 'SF_TO_PG'
+                  AND m.is_active
+           )
+       AND (SELECT i.paused_at IS NULL FROM isthmus.identity AS i)
     RETURNING c.claim, c.table_name, c.record_id, c.attempts, c.old_data ->> 'sfid' AS old_sfid
 )
 SELECT coalesce(json_agg(x), '[]')
@@ -69,6 +87,20 @@ SELECT coalesce(json_agg(x), '[]')
        GROUP BY t.claim, t.table_name, t.record_id
        ORDER BY t.table_name, t.record_id
   ) AS x
+
+-- known --
+-- The Salesforce ids of records whose claims still stand: of their rows, or of the tombstones they left.
+SELECT DISTINCT coalesce(t.sfid, b.sfid)
+  FROM isthmus.change_log AS c
+  LEFT JOIN {table} AS t
+    ON t.{key} = c.record_id
+  LEFT JOIN isthmus.tombstone AS b
+    ON b.table_name = c.table_name
+   AND b.record_id = c.record_id
+ WHERE c.claim = ANY (:claims ::uuid[])
+   AND c.state IN ('claimed', 'sending')
+   AND c.table_name = :table
+   AND coalesce(t.sfid, b.sfid) IS NOT NULL
 
 -- rows --
 -- The rows of these records as they stand.
@@ -102,13 +134,14 @@ HAVING count(*) < 0
 WITH results AS MATERIALIZED (
     SELECT *
       FROM json_to_recordset(:results ::json)
-           AS r (claim uuid, state text, error text, next_attempt_at timestamptz, untried boolean)
+           AS r (claim uuid, state text, error text, hint text, next_attempt_at timestamptz, untried boolean)
 ), settled AS (
     UPDATE isthmus.change_log AS c
        SET state = r.state::isthmus.change_state,
            processed_at = CASE WHEN r.state = 'done' THEN :now ::timestamptz END,
            next_attempt_at = r.next_attempt_at,
            last_error = r.error,
+           last_hint = r.hint,
            lease_until = NULL,
            bulk_job_id = NULL,
            attempts = c.attempts - coalesce(r.untried, false)::integer
@@ -251,8 +284,8 @@ SELECT count(DISTINCT (c.table_name, c.record_id)), min(c.created_at)
 -- refuse --
 -- Claimed edits with values that Salesforce cannot hold: they fail without a call.
 UPDATE isthmus.change_log AS c
-   SET state = 'failed', last_error = r.error, lease_until = NULL, attempts = c.attempts + 1
-  FROM json_to_recordset(:errors ::json) AS r (claim uuid, error text)
+   SET state = 'failed', last_error = r.error, last_hint = r.hint, lease_until = NULL, attempts = c.attempts + 1
+  FROM json_to_recordset(:errors ::json) AS r (claim uuid, error text, hint text)
  WHERE c.claim = r.claim
    AND c.state = 'claimed'
 

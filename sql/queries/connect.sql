@@ -2,6 +2,6 @@
 -- Whether this database has ever been migrated.
 SELECT to_regclass('isthmus.migration') IS NOT NULL;
 
--- newest_migration --
--- The newest migration whose `pre` half has run.
-SELECT max(name) FROM isthmus.migration WHERE half = 'pre';
+-- migrations --
+-- The migrations whose `pre` half has run.
+SELECT name FROM isthmus.migration WHERE half = 'pre' ORDER BY name;

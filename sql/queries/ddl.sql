@@ -56,6 +56,14 @@ BEFORE TRUNCATE ON {table}
    FOR EACH STATEMENT
 EXECUTE FUNCTION isthmus.refuse_truncate_v1()
 
+-- state_view --
+-- What became of each row, in plain SQL: isthmus.<table>_state. Whoever may read the table may read it.
+SELECT isthmus.make_state_view_v1({table_text}, {key_text})
+
+-- drop_state_view --
+-- The mapping is deleted: nobody follows its rows any more.
+SELECT isthmus.drop_state_view_v1({table_text})
+
 -- end_capture --
 -- The mapping is deleted: the table stays, nothing of ours runs in it any more.
 DO $$

@@ -1,6 +1,7 @@
 -- mappings --
--- Every mapping, with the configuration's version of the same moment.
-SELECT m.id, m.sf_object_name, m.pg_table_name, m.sync_direction::text, m.is_active, m.key_column,
+-- Every mapping, with the configuration's version of the same moment; none is active while everything is paused.
+SELECT m.id, m.sf_object_name, m.pg_table_name, m.sync_direction::text,
+       m.is_active AND i.paused_at IS NULL AS is_active, m.key_column,
        m.external_id_field, m.fields, m.conflict_policy::text, i.configuration_version
   FROM isthmus.sync_configurations AS m
  CROSS JOIN isthmus.identity AS i
@@ -34,11 +35,27 @@ UPDATE isthmus.change_log
 RETURNING id;
 
 -- set_active --
--- Pause or resume.
+-- Pause, by whom and why, or resume.
 UPDATE isthmus.sync_configurations
-   SET is_active = :active, updated_at = now()
+   SET is_active = :active, updated_at = now(),
+       paused_at = CASE WHEN NOT :active THEN now() END,
+       paused_by = CASE WHEN NOT :active THEN :who ::text END,
+       paused_why = CASE WHEN NOT :active THEN :why ::text END
  WHERE id = ANY (:ids)
    AND is_active <> :active;
+
+-- pause_all --
+-- Pause everything, or resume it: which mappings are paused for themselves stays as it is.
+UPDATE isthmus.identity
+   SET paused_at = CASE WHEN :paused THEN coalesce(paused_at, now()) END,
+       paused_by = CASE WHEN :paused THEN :who ::text END,
+       paused_why = CASE WHEN :paused THEN :why ::text END,
+       configuration_version = configuration_version + 1;
+
+-- paused_all --
+-- Whether everything is paused, by whom and why.
+SELECT paused_at, paused_by, paused_why
+  FROM isthmus.identity;
 
 -- register_outbound_message --
 -- Store which fields a message selects; a newer list replaces the older one.

@@ -188,13 +188,53 @@ UPDATE isthmus.change_log
    AND change_type = 'UPDATE'
 
 -- conflicts --
--- Keep what both sides wrote, and who won.
+-- Keep what both sides wrote, and who won; once, though a record that is read again says the same again.
 INSERT INTO isthmus.conflict
        (sync_config_id, record_id, sfid, field, old_value, postgres_value, salesforce_value, winner, policy)
 SELECT :mapping_id, r.record_id, r.sfid, r.field, r.old_value, r.postgres_value, r.salesforce_value, r.winner,
        :policy ::isthmus.conflict_policy
   FROM json_to_recordset(:conflicts ::json) AS r (
            record_id text, sfid text, field text, old_value text, postgres_value text, salesforce_value text, winner text
+       )
+ WHERE NOT EXISTS (
+           SELECT
+             FROM isthmus.conflict AS k
+            WHERE k.sync_config_id = :mapping_id
+              AND k.record_id = r.record_id
+              AND k.settled_at IS NULL
+              AND k.field = r.field
+              AND k.winner = r.winner
+              AND k.postgres_value IS NOT DISTINCT FROM r.postgres_value
+              AND k.salesforce_value IS NOT DISTINCT FROM r.salesforce_value
+       )
+
+-- deletions --
+-- The unsettled edits of rows that were deleted here and whose deletion Salesforce has not got yet, in their order. Not
+-- where a row stands under the key again: that is another life.
+SELECT c.id, c.record_id, b.sfid, c.change_type::text, c.state::text, c.old_data, c.new_data, c.created_at
+  FROM isthmus.tombstone AS b
+  JOIN isthmus.change_log AS c
+    ON c.table_name = b.table_name
+   AND c.record_id = b.record_id
+   AND c.state IN ('new', 'claimed', 'sending', 'retry', 'failed')
+ WHERE b.table_name = :table
+   AND b.sfid = ANY (:sfids)
+   AND NOT EXISTS (
+           SELECT
+             FROM {table} AS t
+            WHERE t.{key} = b.record_id
+       )
+ ORDER BY c.id
+   FOR UPDATE OF c
+
+-- vacant --
+-- Which of these keys no row has.
+SELECT k.key
+  FROM unnest(:record_ids ::text[]) AS k (key)
+ WHERE NOT EXISTS (
+           SELECT
+             FROM {table} AS t
+            WHERE t.{key} = k.key
        )
 
 -- lift --
@@ -210,6 +250,7 @@ DELETE FROM isthmus.tombstone AS b
               AND c.change_type = 'DELETE'
               AND c.state IN ('new', 'claimed', 'sending', 'retry', 'failed')
        )
+RETURNING b.sfid, b.record_id
 
 -- bury --
 -- Leave a tombstone for each record that Salesforce deleted.

@@ -12,6 +12,7 @@ from common.postgres.change_log import ChangeLog
 from common.postgres.connect import Connection, Database, run
 from common.postgres.mappings import MappingBook
 from common.postgres.queries import literal
+from common.postgres.table import PostgresTable
 from common.pubsub.topic import MAX_SEND
 from tests.benchmarks import database
 from tests.benchmarks.measure import Scale, by_turns, rate
@@ -88,7 +89,9 @@ class _Ours:
         self._edited = _Edited(stack, settings, records)
         book = MappingBook(held)
         self._log = ChangeLog(held, book, call_seconds=60)
-        self._world = to_salesforce.World(book, self._log, _AtOnce(), clock.now, unknown_seconds=60)
+        self._world = to_salesforce.World(
+            book, self._log, _AtOnce(), clock.now, unknown_seconds=60, table=PostgresTable(held)
+        )
 
     def run(self) -> float:
         self._edited.edit()

@@ -11,6 +11,7 @@ from common.mapping import Direction, Mapping
 from common.postgres.change_log import ChangeLog
 from common.postgres.connect import Database, run
 from common.postgres.mappings import MappingBook
+from common.postgres.table import PostgresTable
 from common.pubsub.topic import MAX_SEND, PubsubTopic
 from common.salesforce import describe
 from common.salesforce.org import SalesforceOrg
@@ -78,7 +79,9 @@ class _Sender:
     def __init__(self, held: Database, session: Session) -> None:
         book = MappingBook(held)
         self._log = ChangeLog(held, book, call_seconds=60)
-        self._world = to_salesforce.World(book, self._log, SalesforceOrg(session), clock.now, unknown_seconds=60)
+        self._world = to_salesforce.World(
+            book, self._log, SalesforceOrg(session), clock.now, unknown_seconds=60, table=PostgresTable(held)
+        )
 
     def run(self) -> int:
         """Send all that is owed; how many records arrived."""

@@ -10,7 +10,7 @@ import pytest
 from common import config
 from common.errors import IsthmusError, Misconfigured, Terminal
 from common.postgres import migrate as module
-from common.postgres.connect import Database, connect, newest_migration
+from common.postgres.connect import Database, connect, needed_migrations
 from common.postgres.connect import run as execute
 from common.postgres.migrate import migrate
 from tests.integration.accounts import at_the_same_time, run
@@ -84,6 +84,18 @@ def test_halves_run_apart(empty_settings: config.Database, tmp_path: Path, monke
     assert [] == migrate(empty_settings)
 
 
+def test_the_first_half_runs_first(
+    empty_settings: config.Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything at once: each migration's `pre`, then its `post`; the names alone would sort the other way."""
+    (tmp_path / "migrations").mkdir()
+    (tmp_path / "migrations" / "0001_a.pre.sql").write_text("CREATE TABLE isthmus.a (n integer)")
+    (tmp_path / "migrations" / "0001_a.post.sql").write_text("ALTER TABLE isthmus.a ADD m integer")
+    monkeypatch.setattr(module, "SQL", tmp_path)
+
+    assert ["0001_a.pre.sql", "0001_a.post.sql"] == migrate(empty_settings)
+
+
 def test_the_schema_file_is_what_the_migrations_add_up_to(
     postgres_server: Postgres, empty: str, direct_url: str
 ) -> None:
@@ -98,18 +110,28 @@ def test_the_schema_file_is_what_the_migrations_add_up_to(
 
 def test_a_door_meets_an_older_schema(settings: config.Database) -> None:
     """It stops at its first transaction and names the command; after the migration the same object works."""
-    with Database(settings, check_schema=False) as database:
-        run(database, "UPDATE isthmus.migration SET name = '0000_older_' || name")
+    newest = max(needed_migrations())
+    run_unchecked(settings, f"UPDATE isthmus.migration SET name = '0000_older' WHERE name = '{newest}'")
 
     with Database(settings) as door:
         with pytest.raises(Misconfigured) as refused:
             run(door, "SELECT 1")
-        run_unchecked(settings, f"INSERT INTO isthmus.migration (name, half) VALUES ('{newest_migration()}', 'pre')")
+        run_unchecked(settings, f"UPDATE isthmus.migration SET name = '{newest}' WHERE name = '0000_older'")
         healed = run(door, "SELECT 1")
 
     assert "schema_outdated" == refused.value.reason
-    assert ("`isthmus migrate`" in refused.value.hint, "0000_older" in refused.value.detail) == (True, True)
+    assert ("`isthmus migrate`" in refused.value.hint, newest in refused.value.detail) == (True, True)
     assert [[1]] == healed
+
+
+def test_a_door_misses_a_migration_in_the_middle(settings: config.Database) -> None:
+    """Two branches landed in another order than they are numbered: the newest one alone is not enough."""
+    oldest = min(needed_migrations())
+    run_unchecked(settings, f"DELETE FROM isthmus.migration WHERE name = '{oldest}'")
+
+    refused = trouble(settings)
+
+    assert ("schema_outdated", True) == (refused.reason, oldest in refused.detail)
 
 
 def run_unchecked(settings: config.Database, statement: str) -> None:

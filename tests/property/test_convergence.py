@@ -50,6 +50,10 @@ class World:
             self.book, PostgresTable(database, self.ours), self.org, self.letters, self, self.ours
         )
 
+        self.to_salesforce = to_salesforce.World(
+            self.book, self.log, self.org, self.ours, CALL_SECONDS, self.to_postgres.table
+        )
+
     def ours(self) -> datetime:
         """Our clock, which is not Salesforce's."""
         return self.time + self.skew
@@ -146,7 +150,7 @@ class World:
             self.org.send(self.mapping, [o.send for o in owed])
             self.outbound.append(message)
         else:
-            to_salesforce.apply(message, to_salesforce.World(self.book, self.log, self.org, self.ours, CALL_SECONDS))
+            to_salesforce.apply(message, self.to_salesforce)
             if keep:
                 self.outbound.append(message)
         self.org.lose_answers = False

@@ -60,9 +60,9 @@ def test_each_round_begins_later_than_the_one_before(rounds, minutes, topic, gra
 
     if minutes:
         with pytest.raises(Transient) as caught:
-            flow.keep(a_message(rounds), topic, graveyard, lambda: due - timedelta(seconds=1))
+            flow.keep(a_message(rounds), topic, graveyard, lambda: due - timedelta(seconds=1), lambda sobject: False)
         assert ("not_due", []) == (caught.value.reason, topic.sent)
-    ended = flow.keep(a_message(rounds), topic, graveyard, lambda: due)
+    ended = flow.keep(a_message(rounds), topic, graveyard, lambda: due, lambda sobject: False)
 
     assert [(DATA, {flow.ROUND: str(rounds + 1)})] == topic.sent
     assert ([], [], []) == (ended, graveyard.outcomes, graveyard.bytes)
@@ -72,14 +72,14 @@ def test_pubsubs_own_attributes_are_not_sent_on(topic, graveyard):
     """What the dead-letter road added would be wrong the next time; ours stay."""
     message = a_message(CloudPubSubDeadLetterSourceDeliveryCount="100", traceparent="00-1-2-01")
 
-    flow.keep(message, topic, graveyard, lambda: NOON)
+    flow.keep(message, topic, graveyard, lambda: NOON, lambda sobject: False)
 
     assert {flow.ROUND: "1", "traceparent": "00-1-2-01"} == topic.sent[0][1]
 
 
 def test_after_the_last_round_every_change_is_kept(topic, graveyard):
     """Each change becomes a letter of its own; nothing is sent on."""
-    ended = flow.keep(a_message(flow.ROUNDS), topic, graveyard, lambda: NOON)
+    ended = flow.keep(a_message(flow.ROUNDS), topic, graveyard, lambda: NOON, lambda sobject: False)
 
     assert [("salesforce-changes", o) for o in ended] == graveyard.outcomes
     assert [a_change().event_id, "second"] == [o.change.event_id for o in ended]
@@ -87,10 +87,28 @@ def test_after_the_last_round_every_change_is_kept(topic, graveyard):
     assert [] == topic.sent
 
 
+def test_what_waits_for_a_paused_mapping_is_never_kept(topic, graveyard):
+    """After the last round it begins anew, as the hint that the record be read: nothing is buried, however long it waits."""
+    ended = flow.keep(a_message(flow.ROUNDS), topic, graveyard, lambda: NOON, lambda sobject: sobject == "Account")
+
+    ((data, attributes),) = topic.sent
+    assert ([], [], {}) == (ended, graveyard.outcomes, attributes)
+    assert [({}, True, NOON)] * 2 == [(c.fields, c.buried, c.stamp) for c in codec.decode(data)]
+
+
+def test_a_pause_keeps_no_edit_of_postgres_on_its_way(topic, graveyard):
+    """Those wait in the change log; their message is kept like any other."""
+    data = next(codec.encode([an_edit_change()], max_changes=1))
+
+    (ended,) = flow.keep(a_message(flow.ROUNDS, data), topic, graveyard, lambda: NOON, lambda sobject: True)
+
+    assert (Ending.FAILED, []) == (ended.ending, topic.sent)
+
+
 @pytest.mark.parametrize("data", [b"garbage", b"", b'{"v": 99}'])
 def test_what_cannot_be_read_is_kept_as_bytes(data, topic, graveyard):
     """Garbage and a newer release's message alike, byte for byte."""
-    assert [] == flow.keep(a_message(flow.ROUNDS, data), topic, graveyard, lambda: NOON)
+    assert [] == flow.keep(a_message(flow.ROUNDS, data), topic, graveyard, lambda: NOON, lambda sobject: False)
 
     ((kept_topic, event_id, kept, exc),) = graveyard.bytes
     assert ("salesforce-changes", "m-1", data) == (kept_topic, event_id, kept)
@@ -100,7 +118,7 @@ def test_what_cannot_be_read_is_kept_as_bytes(data, topic, graveyard):
 def test_an_outage_of_a_day_buries_nothing(topic, graveyard):
     """All rounds together outlast a day of a hundred attempts each."""
     for rounds in range(flow.ROUNDS):
-        flow.keep(a_message(rounds), topic, graveyard, lambda: at(86_400))
+        flow.keep(a_message(rounds), topic, graveyard, lambda: at(86_400), lambda sobject: False)
 
     assert (flow.ROUNDS, []) == (len(topic.sent), graveyard.outcomes)
 
@@ -108,7 +126,7 @@ def test_an_outage_of_a_day_buries_nothing(topic, graveyard):
 @pytest.mark.parametrize("rounds", ["many", "-1", "1.5", ""])
 def test_a_round_that_is_no_number_counts_as_none(rounds, topic, graveyard):
     """A stranger's attribute must not keep a message in the dead subscription until it expires there."""
-    flow.keep(a_message(**{flow.ROUND: rounds}), topic, graveyard, lambda: NOON)
+    flow.keep(a_message(**{flow.ROUND: rounds}), topic, graveyard, lambda: NOON, lambda sobject: False)
 
     assert [(DATA, {flow.ROUND: "1"})] == topic.sent
 

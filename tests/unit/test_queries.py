@@ -155,7 +155,7 @@ def _statements():
     names = {
         "table": identifier(mapping.table), "key": identifier(mapping.key_column), "child": identifier(mapping.table),
         "parent": identifier(key.table), "parent_key": identifier(key.key_column), "column": identifier(key.column),
-        "lookup": identifier(key.lookup_column), "found_by": "sfid",
+        "lookup": identifier(key.lookup_column), "found_by": "sfid", "type": "text",
     }  # fmt: skip
     for file, name in EVERY:
         if file == "ddl":
@@ -175,7 +175,7 @@ WANTED = {  # values of the right kind for every parameter that any query has
     "claims": ["0b6b8c3e-5e0b-4a8e-9d65-2d1f6f9a7d11"], "fields": "[]", "records": "[]", "batches": "[]",
     "results": "[]", "sent": "[]", "errors": "[]", "pairs": "[]", "retractions": "[]", "conflicts": "[]", "columns": ["name"],
 "letters": "[]", "direction": "BIDIRECTIONAL", "policy": "last_writer_wins", "state": "kept",
-    "table": "salesforce.account", "kept": "[]", "arrived": ["Name"], "stopped": "{}",
+    "table": "salesforce.account", "kept": "[]", "paused": True, "before": datetime(2026, 1, 31, tzinfo=UTC), "after": 0, "arrived": ["Name"], "stopped": "{}",
     "held": "[]", "failed": "[]", "rows": ["salesforce.account/a"], "nodes": ["salesforce.account/a"],
     "claim": "0b6b8c3e-5e0b-4a8e-9d65-2d1f6f9a7d11", "made_at": datetime(2026, 1, 31, tzinfo=UTC),
     "today": "2026-01-31", "calls": 1, "used": 1, "allowed": 1, "closed_until": datetime(2026, 1, 31, tzinfo=UTC),
@@ -209,7 +209,8 @@ def mapped(database):
 
 def test_the_ddl_of_a_mapping_is_undone_by_its_end(mapped):
     """Nothing of ours runs in the table any more; it can be truncated again."""
-    mapped.run_bound(ddl.end_capture(a_mapping()))
+    for statement in ddl.end_capture(a_mapping()):
+        mapped.run_bound(statement)
     mapped.run_bound("TRUNCATE salesforce.account")
 
     assert ddl.table_exists(mapped, "salesforce.account")
