@@ -1,11 +1,12 @@
 -- due --
 -- When something can be claimed again, and whether something is being sent. Only what an active mapping sends counts:
--- of the others nothing is claimed.
+-- of the others nothing is claimed. Nor do deletions that wait for a person.
 WITH active AS MATERIALIZED (
     SELECT m.pg_table_name AS table_name
       FROM isthmus.sync_configurations AS m
      WHERE m.is_active
        AND m.sync_direction <> 'SF_TO_PG'
+       AND (SELECT i.paused_at IS NULL FROM isthmus.identity AS i)
 )
 SELECT least(
            (SELECT min(c.next_attempt_at)
@@ -29,6 +30,14 @@ SELECT least(
                                    WHERE held.table_name = c.table_name
                                      AND held.record_id = c.record_id
                                      AND held.hold_until > :now
+                              )
+                          AND NOT EXISTS (
+                                  SELECT
+                                    FROM isthmus.change_log AS guarded
+                                   WHERE guarded.table_name = c.table_name
+                                     AND guarded.record_id = c.record_id
+                                     AND guarded.held_at IS NOT NULL
+                                     AND guarded.decided_at IS NULL
                               )
                    ))
        ) AS at,

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from common.flows.drain import merge
+from common.postgres import due
 from common.postgres.change_log import ChangeLog
 from common.postgres.connect import Database
 from common.postgres.guard import Decision, HeldDeletions
@@ -178,3 +179,17 @@ def test_another_drainers_deletions_are_left_to_it(database: Database, change_lo
         second = a_log(other, clock).claim(1000, merge)
 
     assert ([], [], 20) == (list(first.changes), list(second.changes), held(database))
+
+
+def test_what_is_held_wakes_nobody(database: Database, change_log: ChangeLog, clock: Hand) -> None:
+    """The schedule grows slow while the only work is a person's; a mapping that is paused with everything is none either."""
+    guard(database, count=2)
+    fill(database, 10)
+    delete(database, 6)
+    change_log.claim(1000, merge)
+    held_only = due.read(database, clock).at
+    run(database, f"UPDATE {TABLE} SET name = 'y'")
+    edited = due.read(database, clock).at
+    run(database, "UPDATE isthmus.identity SET paused_at = now()")
+
+    assert (None, True, None) == (held_only, edited is not None, due.read(database, clock).at)
