@@ -12,6 +12,7 @@ from common.mapping import Field, Kind
 from common.postgres.change_log import ChangeLog
 from common.postgres.connect import Database
 from common.postgres.mappings import MappingBook
+from common.postgres.table import PostgresTable
 from common.pubsub.topic import MAX_SEND
 from common.salesforce.org import SalesforceOrg
 from common.salesforce.session import Session
@@ -66,8 +67,9 @@ class Road:
         self.log = ChangeLog(database, self.book, call_seconds=CALL, claim_seconds=CLAIM, now=self.hand)
         self.topic = Messages()
         self.world = to_salesforce.World(
-            self.book, self.log, SalesforceOrg(self.session, self.hand), self.hand, CALL, reserve_percent=reserve
-        )
+            self.book, self.log, SalesforceOrg(self.session, self.hand), self.hand, CALL,
+            PostgresTable(database, self.hand), reserve_percent=reserve,
+        )  # fmt: skip
 
     def close(self) -> None:
         self.session.close()

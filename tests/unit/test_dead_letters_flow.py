@@ -236,7 +236,7 @@ def test_of_dead_work_everything_but_nudges_is_kept(topic, graveyard):
     for kind in (work.NUDGE, work.BULK_POLL):
         data = work.encode(work.Work(kind))
         letter = flow.Message("work", data, "m-1", NOON, {flow.ROUND: str(flow.ROUNDS), "kind": kind})
-        assert [] == flow.keep(letter, topic, graveyard, lambda: NOON)
+        assert [] == flow.keep(letter, topic, graveyard, lambda: NOON, lambda sobject: False)
 
     ((short, _, data, exc),) = graveyard.bytes
     assert ("work", work.BULK_POLL, "attempts_used_up") == (short, work.decode(data).kind, exc.reason)
