@@ -210,6 +210,8 @@ def _values(store: Store, sobject: SObject, raw: Json, creating: bool) -> Json:
             if name == "attributes":
                 continue
             field = sobject.by_lower.get(name.lower())
+        if creating and value is None and field is not None and field.type == "id":
+            continue  # "Id": null is how an upsert by Id asks for a new record
         if field is None:
             field = sobject.relationships.get(name.lower())
             if field is None or not isinstance(value, dict):

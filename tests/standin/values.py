@@ -91,7 +91,7 @@ def _email(field: Json) -> Check:
         if found is not None and not _EMAIL.match(found):
             message = f"{field['label']}: invalid email address: {found}"
             raise Refused("INVALID_EMAIL_ADDRESS", message, [field["name"]])
-        return found
+        return found and found.lower()  # as recorded: Salesforce keeps addresses in lower case
 
     return check
 
