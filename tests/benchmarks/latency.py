@@ -36,7 +36,6 @@ def measure(scale: Scale) -> Iterator[Row]:
             Path(folder).chmod(0o755)
             with running(Stack(Path(folder) / "state", free_offset(), pubsub=pubsub)) as stack:
                 yield from _rows(stack, pubsub, scale.of(220, 20))
-                stack.doors["drain_change_log"].kill()  # it would finish its listen window first
 
 
 def _rows(stack: Stack, pubsub: str, changes: int) -> Iterator[Row]:

@@ -48,7 +48,7 @@ def start(tmp_path: Path) -> Iterator[MakeStack]:
 
 def free_offset() -> int:
     """An offset that moves every port to where nobody listens."""
-    wanted = [ports.POSTGRES, ports.PUBSUB, ports.STANDIN, *(ports.door(d) for d in DOORS)]
+    wanted = [ports.POSTGRES, ports.PUBSUB, ports.SCHEDULER, ports.STANDIN, *(ports.door(d) for d in DOORS)]
     for offset in range(2000, 50_000, 50):
         if not any(takes_connections(port + offset) for port in wanted):
             return offset

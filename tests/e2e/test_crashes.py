@@ -85,11 +85,14 @@ def test_an_hour_without_a_database_buries_nothing(start: MakeStack, rows: RowsO
 
 def _victims(stack: Stack, killed: list[str]) -> Iterator[str]:
     """Kill one part after the other, each in the middle of its work, and start it again."""
-    names = [*stack.doors, "postgres", "broker"]
+    names = [*stack.doors, "follower", "postgres", "broker"]
     for name in cycle(names):
         if name == "postgres":
             stack.postgres.kill()
             stack.postgres.start()
+        elif name == "follower":
+            stack.follower.kill()
+            stack.follower.start()
         elif name == "broker":
             stack.pubsub.kill()
             stack.start_pubsub()

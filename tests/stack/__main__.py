@@ -75,7 +75,9 @@ def _show_addresses(stack: Stack) -> None:
 Salesforce (stand-in)    {stack.standin_url}/
 Postgres                 {stack.postgres.url()}   (make psql)
 Pub/Sub                  {stack.environment["PUBSUB_EMULATOR_HOST"]}
+Cloud Scheduler          {stack.environment["SCHEDULER_EMULATOR_HOST"]}
 outbound messages go to  {stack.outbound_url}
+nudges go to             {stack.door_url("receive_webhook")}/nudge
 logs                     {stack.folder / "logs"}
 
 Try it: change a record on the stand-in's page, then look at it in `make psql`; and the other way round:
@@ -90,7 +92,7 @@ def _watch(stack: Stack, stopped: threading.Event) -> None:
     """Stay until told to stop; say so when a part has died."""
     told: set[str] = set()
     while not stopped.wait(1.0):
-        for child in (*stack.doors.values(), stack.standin, stack.pubsub):
+        for child in (*stack.doors.values(), stack.follower, stack.scheduler, stack.standin, stack.pubsub):
             if not child.running and child.name not in told:
                 told.add(child.name)
                 print(f"{child.name} has ended; its output is in {child.log}", file=sys.stderr, flush=True)

@@ -16,6 +16,7 @@ DOORS = (
 )  #: in the order of their ports; not every one exists yet
 
 PUBSUB = 8085
+SCHEDULER = 8086
 STANDIN = 8090
 FIRST_DOOR = 8101
 POSTGRES = 8432

@@ -28,6 +28,9 @@ _OURS = (
     "CALL_",
     "CLAIM_",
     "PREFIX",
+    "SCHEDULE",
+    "SLEEPY_",
+    "IDLE_",
     "THREADS",
     "WORKERS",
 )

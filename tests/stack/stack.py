@@ -1,7 +1,6 @@
 """Everything on one machine: Postgres, Pub/Sub, the Salesforce stand-in, the doors, a scheduler."""
 
 import json
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,11 +12,12 @@ from tests.stack import emulator, ports, topology
 from tests.stack.broker.clock import move_clock
 from tests.stack.postgres import Postgres
 from tests.stack.process import Child, clean_environment, python, takes_connections
+from tests.stack.scheduler import client as scheduler_client
 
 ORG = "00Dstandin00001EAA"
 SECRET_PATH = "salesforce"
 HMAC_KEY = "isthmus-on-one-machine-needs-no-secret"
-LISTEN_SECONDS = 20
+JOB = f"projects/{topology.PROJECT}/locations/here/jobs/drain"
 DOORS = (
     "receive_outbound_message",
     "receive_webhook",
@@ -37,15 +37,17 @@ class Stack:
         pubsub: `auto`, `emulator` or `broker`.
         call_seconds: How long a call to the stand-in may still be carried out after it was made.
         moved_clock: Whether `move_clock` can be used; it needs the broker.
+        follows: Whether a listener drains at every commit; else only nudges and the schedule do.
         postgres: Server settings.
     """
 
     def __init__(
         self, folder: Path, offset: int = 0, *, pubsub: str = "auto", call_seconds: int = 60, moved_clock: bool = False,
-        postgres: Mapping[str, str] | None = None,
+        follows: bool = True, postgres: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         self.folder = folder
         self.offset = offset
+        self.follows = follows
         self.clock_file = folder / "clock" if moved_clock else None
         self.postgres = Postgres(folder / "postgres", ports.POSTGRES + offset, postgres)
         self.uses_emulator = pubsub != "broker" and emulator.find() is not None
@@ -61,6 +63,8 @@ class Stack:
             "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{self.pubsub_port}",
             "CALL_SECONDS": str(call_seconds),
             "CLAIM_SECONDS": "10",
+            "SCHEDULE_JOB": JOB,
+            "SCHEDULER_EMULATOR_HOST": f"127.0.0.1:{ports.SCHEDULER + offset}",
         }
         self.pubsub = self._pubsub()
         self.standin = self._child(
@@ -69,7 +73,12 @@ class Stack:
                    "--seed-org", ORG),
         )  # fmt: skip
         self.doors = {name: self._door(name) for name in DOORS}
-        self._scheduler: Scheduler | None = None
+        self.scheduler = self._child(
+            "scheduler",
+            python("-m", "tests.stack.scheduler", "--port", str(ports.SCHEDULER + offset),
+                   "--data", str(folder / "scheduler")),
+        )  # fmt: skip
+        self.follower = self._follower()
 
     # -- addresses ---------------------------------------------------------------------------------
 
@@ -103,15 +112,22 @@ class Stack:
         clock = {"CLOCK_FILE": str(self.clock_file)} if self.clock_file else {}
         return self._child(name, command, self.environment | clock | {"THREADS": "4"})
 
+    def _follower(self) -> Child:
+        """`isthmus drain --follow`: what psql writes is sent at once, for nobody nudges there."""
+        command = python("-m", "tests.stack.door", "isthmus") if self.clock_file else python("-m", "functions.cli.main")
+        clock = {"CLOCK_FILE": str(self.clock_file)} if self.clock_file else {}
+        return self._child("follower", [*command, "drain", "--follow"], self.environment | clock)
+
     def move_clock(self, seconds: float) -> None:
-        """Move the time of the broker, the stand-in and every door."""
+        """Move the time of the broker, the scheduler, the stand-in and every door."""
         assert self.clock_file is not None and not self.uses_emulator
         moved = float(self.clock_file.read_text()) if self.clock_file.exists() else 0.0
         self.clock_file.write_text(str(moved + seconds))
         body = json.dumps({"move_seconds": seconds}).encode()
         with urlopen(Request(f"{self.standin_url}/standin/clock", data=body, method="POST"), timeout=10) as answer:
             answer.read()
-        move_clock(self.environment["PUBSUB_EMULATOR_HOST"], seconds)
+        for part in ("PUBSUB_EMULATOR_HOST", "SCHEDULER_EMULATOR_HOST"):
+            move_clock(self.environment[part], seconds)
 
     # -- life --------------------------------------------------------------------------------------
 
@@ -123,18 +139,22 @@ class Stack:
             self.start_postgres()
             self.start_pubsub()
             self.standin.start()
+            self.scheduler.start()
+            self.scheduler.wait_for_port(ports.SCHEDULER + self.offset)
             for door in self.doors.values():
                 door.start()
             self.standin.wait_for_page(f"{self.standin_url}/health")
             for name, door in self.doors.items():
                 door.wait_for_page(self.door_url(name))
-            self._scheduler = Scheduler(self.door_url("drain_change_log"))
+            scheduler_client.create(self.environment["SCHEDULER_EMULATOR_HOST"], JOB, self.door_url("drain_change_log"))
+            if self.follows:
+                self.follower.start()
         except BaseException:
             self.stop()
             raise
 
     def _refuse_taken_ports(self) -> None:
-        wanted = [ports.POSTGRES, ports.PUBSUB, ports.STANDIN, *(ports.door(d) for d in DOORS)]
+        wanted = [ports.POSTGRES, ports.PUBSUB, ports.SCHEDULER, ports.STANDIN, *(ports.door(d) for d in DOORS)]
         taken = [str(p + self.offset) for p in wanted if takes_connections(p + self.offset)]
         if taken:
             raise SystemExit(
@@ -161,10 +181,7 @@ class Stack:
 
     def stop(self) -> None:
         """Stop everything that runs; the state stays."""
-        if self._scheduler is not None:
-            self._scheduler.stop()
-            self._scheduler = None
-        for child in (*self.doors.values(), self.standin, self.pubsub):
+        for child in (self.follower, self.scheduler, *self.doors.values(), self.standin, self.pubsub):
             child.stop()
         self.postgres.stop()
 
@@ -173,28 +190,6 @@ class Stack:
         self.folder.mkdir(parents=True, exist_ok=True)
         lines = [f"export {name}='{value}'" for name, value in self.environment.items()]
         (self.folder / "env").write_text("\n".join(lines) + "\n")
-
-
-class Scheduler:
-    """Cloud Scheduler's part: it calls the drainer again and again, each time with a listen window."""
-
-    def __init__(self, url: str) -> None:
-        self._url = f"{url}/?listen={LISTEN_SECONDS}"
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                with urlopen(Request(self._url, method="POST"), timeout=LISTEN_SECONDS + 60) as answer:
-                    answer.read()
-            except OSError:
-                self._stopped.wait(0.5)  # the door is down or could not reach Postgres: the next call finds out
-
-    def stop(self) -> None:
-        # The call under way ends with its door; a daemon thread holds nobody up.
-        self._stopped.set()
 
 
 @contextmanager
