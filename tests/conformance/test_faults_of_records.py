@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.standin.bulk.driving import load, results, rows
+
 LOCKED = {"statusCode": "UNABLE_TO_LOCK_ROW", "message": "unable to obtain exclusive access to this record"}
 UNREADABLE = {"status": 400, "errorCode": "JSON_PARSER_ERROR", "message": "Unexpected character"}
 COLLECTION = "/services/data/v67.0/composite/sobjects"
@@ -126,3 +128,30 @@ def test_a_record_fault_can_be_kept_to_some_calls(org):
 
     assert 201 == single.status_code
     assert not many["success"]
+
+
+@pytest.mark.parametrize("operation", ["insert", "upsert"])
+def test_rows_of_bulk_jobs_are_refused_too(org, operation):
+    """A row that a fault means is among the failed results, the others are loaded."""
+    order(org, record_error=LOCKED, where={"field": "Name", "matches": "^bad"})
+    key = {"externalIdFieldName": "External_Id__c"} if operation == "upsert" else {}
+
+    job = load(org, "Name,External_Id__c\ngood,1\nbad,2\n", operation, "Account", **key)
+
+    (failed,) = rows(results(org, job["id"], "failedResults"))
+    assert ("JobComplete", 2, 1) == (job["state"], job["numberRecordsProcessed"], job["numberRecordsFailed"])
+    assert failed["sf__Error"].startswith("UNABLE_TO_LOCK_ROW:unable to obtain exclusive access")
+    assert ["good"] == stored(org)
+
+
+@pytest.mark.parametrize("operation", ["delete", "hardDelete"])
+def test_rows_of_bulk_deletes_are_refused_too(org, operation):
+    """By what the record holds, since a delete gives nothing but an id."""
+    bad = org.create("Account", Name="bad")
+    org.control("POST", "settings", {"bulkHardDelete": True})
+    order(org, record_error=LOCKED, where={"field": "Name", "matches": "^bad"})
+
+    job = load(org, f"Id\n{bad}\n", operation, "Account")
+
+    assert 1 == job["numberRecordsFailed"]
+    assert ["bad"] == stored(org)

@@ -5,13 +5,14 @@ from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl
 
-from tests.standin import records
+from tests.standin import overview, records
 from tests.standin.errors import Refused
 from tests.standin.org import Org
 from tests.standin.schema import Field
 from tests.standin.table import Record, Table
 from tests.standin.web import Reply, Request, wrong_method
 
+HOME = "Salesforce stand-in"
 HTML = "text/html; charset=utf-8"
 SHOWN_RECORDS = 100
 SHOWN_COLUMNS = 6
@@ -19,7 +20,7 @@ LONG_TEXT = 255
 NUMBERS = ("int", "double", "currency", "percent")
 
 _STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:72rem;padding:1rem 1.5rem;color:#1c2430}
+body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:84rem;padding:1rem 1.5rem;color:#1c2430}
 a{color:#0b5cab}table{border-collapse:collapse;width:100%}
 th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #ddd}
 form.record{display:grid;grid-template-columns:minmax(10rem,auto) 1fr;gap:.4rem 1rem;align-items:center}
@@ -27,6 +28,9 @@ input,textarea,select{
 font:inherit;padding:.3rem;border:1px solid #aab;border-radius:4px;width:100%;box-sizing:border-box}
 input[type=checkbox]{width:auto}
 button{font:inherit;padding:.4rem 1rem;border:0;border-radius:4px;background:#0b5cab;color:#fff}
+h1{margin:.2rem 0 .6rem}h2{font-size:1.1rem;margin:1.4rem 0 .3rem}
+.two{display:grid;grid-template-columns:repeat(auto-fit,minmax(30rem,1fr));gap:0 2.5rem;align-items:start}
+.two table{font-size:13px}.two td{white-space:nowrap}.two td.long{white-space:normal;overflow-wrap:anywhere}
 .note{padding:.5rem .8rem;border-radius:4px;background:#e6f2e6}.wrong{background:#fbe4e4}small{color:#667}
 """
 
@@ -37,7 +41,7 @@ def answer(org: Org, request: Request) -> Reply:
         raise wrong_method(request)
     match request.segments:
         case []:
-            return _page("Salesforce stand-in", _home(org))
+            return _page(HOME, overview.home(org))
         case ["records", name]:
             table = org.store.table(name)
             return (
@@ -58,30 +62,10 @@ def answer(org: Org, request: Request) -> Reply:
 def _page(title: str, body: str, status: int = 200) -> Reply:
     head = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
     look = f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>'
-    top = f'<body><p><a href="/">Salesforce stand-in</a></p><h1>{escape(title)}</h1>'
+    way = "" if title == HOME else f'<p><a href="/">{HOME}</a></p>'
+    top = f"<body>{way}<h1>{escape(title)}</h1>"
     text = f"{head}{look}{top}{body}</body></html>"
     return Reply(status, text.encode(), content_type=HTML)
-
-
-def _home(org: Org) -> str:
-    rows = "".join(
-        f'<tr><td><a href="/records/{name}">{escape(table.sobject.label)}</a> <small>{name}</small></td>'
-        f"<td>{table.living()}</td><td>{len(table.deleted)}</td>"
-        f'<td><a href="/records/{name}/new">new</a></td></tr>'
-        for name, table in sorted(org.store.tables.items())
-    )
-    queues = "".join(
-        f"<tr><td>{escape(q['name'])}</td><td>{q['queued']}</td><td>{q['inFlight']}</td>"
-        f"<td>{q['delivered']}</td><td>{escape(q['lastError'] or '')}</td></tr>"
-        for q in org.queue.overview(0)
-    )
-    return (
-        "<p>Change a record here as a person in Salesforce would: outbound messages follow.</p>"
-        f"<table><tr><th>Object</th><th>Records</th><th>Recycle bin</th><th></th></tr>{rows}</table>"
-        "<h2>Outbound messages</h2><table><tr><th>Name</th><th>Queued</th><th>In flight</th>"
-        f"<th>Delivered</th><th>Last error</th></tr>{queues}</table>"
-        "<p><small>Control API: /standin/ (see the stand-in's README)</small></p>"
-    )
 
 
 def _list(table: Table) -> str:

@@ -162,9 +162,10 @@ class Load:
         return found, False
 
     def _purge(self, record_id: str) -> Done:
-        found = records.living(self._table, record_id)["Id"]
-        self._store.purge(self._table, found)
-        return found, False
+        found = records.living(self._table, record_id)
+        self._store.spoil("delete", self._table.sobject.name, {}, found)
+        self._store.purge(self._table, found["Id"])
+        return found["Id"], False
 
     def _end(self, error: str) -> None:
         self._job.error = error
