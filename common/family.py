@@ -122,3 +122,10 @@ def _by_key(key: ParentKey, edit: Map[str, object]) -> bool:
     if key.column not in edit:
         return False
     return edit[key.column] is not None or edit.get(key.lookup_column) is None
+
+
+def whom(keys: Sequence[ParentKey], fields: Map[str, object], words: str) -> Row | None:
+    """The parent that Salesforce did not find: the one whose key its words name, else the first that was given by key."""
+    given = [(key, str(fields[key.name])) for key in keys if fields.get(key.name)]
+    named = [pair for pair in given if pair[1].lower() in words.lower()] or given
+    return Row(named[0][0].table or named[0][0].sobject, named[0][1]) if named else None

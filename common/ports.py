@@ -196,6 +196,7 @@ class Settled:
     next_attempt_at: datetime | None = None  #: set where it is tried again
     untried: bool = False  #: no call was made: it does not count as an attempt
     stopped: Map[str, str] = field(default_factory=dict)  #: fields that did not go, and why: their edits stay, failed
+    waits_for: str | None = None  #: the parent's row: it is tried again once that one has arrived
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +234,12 @@ class Log(Protocol):
         """How many calls the mapping has made, and what all senders know of the org's limit."""
         ...
 
-    def settle(self, mapping: Mapping, settled: Sequence[Settled], spent: Spent = NOTHING) -> None:
-        """Write down how Salesforce took them and what it cost, ids and dead letters included, in one transaction."""
+    def settle(self, mapping: Mapping, settled: Sequence[Settled], spent: Spent = NOTHING) -> bool:
+        """Write down how Salesforce took them and what it cost, ids and dead letters included, in one transaction.
+
+        Returns:
+            Whether children that had waited for one of them can go now.
+        """
         ...
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from common.change import Change, Op
 from common.errors import Misconfigured, Transient
@@ -37,8 +36,10 @@ def run(log: Log, topic: Topic, *, go_on: Callable[[], bool], trace: str = "") -
 
 
 def _publish(log: Log, topic: Topic, changes: Sequence[Change], trace: str) -> None:
-    by_object = sorted(changes, key=lambda c: c.sobject)
-    groups = [list(group) for _, group in groupby(by_object, key=lambda c: c.sobject)]
+    by_object: dict[str, list[Change]] = {}  # in the log's order: objects that others look up to come first
+    for change in changes:
+        by_object.setdefault(change.sobject, []).append(change)
+    groups = list(by_object.values())
     while groups:
         try:
             topic.publish(groups[0], trace=trace)

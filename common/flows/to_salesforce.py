@@ -1,13 +1,14 @@
 """Road B, second half: what is still owed is sent to Salesforce, and each record's answer is written down."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from common import backoff, budget
+from common import backoff, budget, family
 from common.change import Change, Ending, Op, Outcome
 from common.clock import Clock
 from common.errors import Transient
+from common.flows.family import in_order
 from common.flows.identity import refuse_other_org
 from common.mapping import Direction, Mapping, Policy
 from common.ports import Log, Mappings, Org, Owed, Sent, Settled, Spent, Table
@@ -24,6 +25,7 @@ class World:
     unknown_seconds: float  #: how long a call whose end is unknown may still be carried out
     table: Table  #: where records are looked at before the send, if Salesforce wins
     reserve_percent: int = budget.RESERVE_PERCENT  #: of the org's daily calls, left to its other users
+    nudge: Callable[[], None] = lambda: None  #: children can go now: the log wants to be drained
 
 
 def apply(changes: Sequence[Change], world: World) -> list[Outcome]:
@@ -75,7 +77,8 @@ def _send(mapping: Mapping, owed: Sequence[Owed], world: World) -> list[Settled]
     answers = dict(zip((o.change.event_id for o in due), sents, strict=True))
     # Nothing in it can be written: it is settled without a call.
     settled = [_settled(o, o.refused or answers.get(o.change.event_id, Sent(o.send.sfid)), world) for o in owed]
-    world.log.settle(mapping, settled, spent)
+    if world.log.settle(mapping, settled, spent):
+        world.nudge()
     return settled
 
 
@@ -87,7 +90,7 @@ def _call(mapping: Mapping, due: Sequence[Owed], world: World) -> tuple[list[Sen
     if refusal is not None:
         return [refusal] * len(due), Spent()
     world.org.spent()  # what this thread called before was for others
-    sents = world.org.send(mapping, [o.send for o in due])
+    sents = in_order(mapping, [o.send for o in due], world.org.send)
     closed = max((s.retry_seconds for s in sents if s.closed), default=0.0)
     until = world.now() + timedelta(seconds=closed) if closed else None
     return sents, replace(world.org.spent(), closed_until=until)
@@ -101,4 +104,13 @@ def _settled(owed: Owed, sent: Sent, world: World) -> Settled:
         return Settled(owed, Outcome(owed.change, Ending.FAILED, sent.reason, sent.hint, sent.detail))
     wait = world.unknown_seconds if sent.unknown else max(sent.retry_seconds, backoff.seconds(owed.attempts))
     outcome = Outcome(owed.change, Ending.WAITS, sent.reason, sent.hint, sent.detail)
-    return Settled(owed, outcome, next_attempt_at=world.now() + timedelta(seconds=wait), untried=sent.untried)
+    due = world.now() + timedelta(seconds=wait)
+    parent = family.whom(owed.mapping.parent_keys, owed.send.fields, sent.detail) if _lacks_parent(sent) else None
+    if parent is None:
+        return Settled(owed, outcome, next_attempt_at=due, untried=sent.untried)
+    outcome = replace(outcome, reason=family.WAITING_FOR_PARENT, detail=f"{parent}: {sent.detail}")
+    return Settled(owed, outcome, next_attempt_at=due, untried=sent.untried, waits_for=str(parent))
+
+
+def _lacks_parent(sent: Sent) -> bool:
+    return sent.reason == family.PARENT_MISSING

@@ -2,15 +2,16 @@
 
 import json
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from common import clock
+from common import clock, family
 from common.change import Change, Ending, Op, Outcome, Side
 from common.errors import Terminal
+from common.family import Row
 from common.mapping import Mapping
 from common.ports import (
     NOTHING,
@@ -25,7 +26,7 @@ from common.ports import (
     Settled,
     Spent,
 )
-from common.postgres import guard
+from common.postgres import guard, parents, waiting
 from common.postgres.connect import Database, Transaction
 from common.postgres.dead_letters import bury, heal
 from common.postgres.queries import as_json, identifier, load
@@ -69,6 +70,7 @@ class ChangeLog:
             return Claimed(0)
         now = self._now()
         with self._database.transaction() as tx:
+            waiting.wake_edited(tx, tables.values(), now)
             heads = tx.objects(_Q["claim"], limit=limit, now=now, tables=list(tables))
             if not heads:
                 return Claimed(0)
@@ -89,16 +91,21 @@ class ChangeLog:
         changes: list[Change] = []
         refused: list[Outcome] = []
         records = _by_record(rows)
+        gone: list[Row] = []
+        table_of: dict[str, str] = {}
         for (table, record_id), own in records.items():
             past, present = _lives_on(own)
             voided += past
-            batch = merge([_entry(row) for row in present])
+            entries = [_entry(row) for row in present]
+            batch = _one_way(tables[table], entries, merge(entries))
             born = any(row["change_type"] == "INSERT" for row in present)
             found = _claimed(tables[table], record_id, batch, born=born)
             if found is None:
                 voided += batch.rows
+                gone.append(Row(table, record_id))
                 continue
             change = found.change if isinstance(found, Outcome) else found
+            table_of[change.event_id] = table
             marked += [{"claim": change.event_id, "id": i} for i in batch.rows]
             if isinstance(found, Outcome):
                 refused.append(found)
@@ -108,9 +115,12 @@ class ChangeLog:
             tx.run(_Q["void"], ids=voided, now=now)
         if marked:
             tx.run(_Q["mark"], batches=as_json(marked), lease_until=now + timedelta(seconds=self._claim_seconds))
+        going, circles = waiting.hold(tx, tables, changes, table_of, now)
+        refused += circles
         if refused:
             self._refuse(tx, refused)
-        return Claimed(len(records), changes, refused)
+        waiting.wake(tx, [row for row in gone if tables[row.table].children], now)
+        return Claimed(len(records), _parents_first(tables, going, table_of), refused)
 
     def _refuse(self, tx: Transaction, refused: Sequence[Outcome]) -> None:
         """Settle what Salesforce cannot hold, without asking it."""
@@ -169,6 +179,7 @@ class ChangeLog:
         statement = _named(mapping, "rows")
         standing = {row["record_id"]: row for row in tx.objects(statement, record_ids=keys)}
         buried = dict(tx.run(_Q["buried"], table=mapping.table, record_ids=keys))
+        deferred = parents.later(tx, mapping, [key for key, row in standing.items() if row["sfid"] is None])
         owed = []
         for row in taken:
             key = row["record_id"]
@@ -177,8 +188,8 @@ class ChangeLog:
             # A row that stands without an id outlived its record: the tombstone's id is the dead one's. But a deletion
             # is of the record that the row had then, whatever stands under its key now.
             sfid = here["sfid"] if here and change.op is Op.UPSERT else row["old_sfid"] or buried.get(key)
-            owed.append(_owed(mapping, change, sfid, here["row"] if here else None, row["attempts"]))
-        return owed
+            owed.append(_owed(mapping, change, sfid, here["row"] if here else None, row["attempts"], deferred))
+        return parents.resolve(tx, mapping, owed)
 
     def allowance(self, mapping: Mapping) -> Allowance:
         """How many calls the mapping has made today, and what all senders know of the org's limit."""
@@ -187,8 +198,11 @@ class ChangeLog:
             found = tx.dicts(_API["allowance"], mapping_id=mapping.id, today=_day(now))
         return Allowance(**found[0]) if found else Allowance()
 
-    def settle(self, mapping: Mapping, settled: Sequence[Settled], spent: Spent = NOTHING) -> None:
+    def settle(self, mapping: Mapping, settled: Sequence[Settled], spent: Spent = NOTHING) -> bool:
         """Write down how Salesforce took them: states, ids, when we wrote, dead letters; in one transaction.
+
+        Returns:
+            Whether children that had waited for one of them can go now.
 
         Raises:
             Transient, Misconfigured: nothing was written; the claims stand.
@@ -201,6 +215,7 @@ class ChangeLog:
             done = set(tx.run(_Q["settle"], results=results, mapping_id=mapping.id, now=now)[0][0])
             ours = [s for s in settled if s.owed.change.event_id in done]
             self._write_back(tx, mapping, ours)
+            parents.follow(tx, mapping, ours)
             self._keep(tx, mapping, ours)
             ended = [s.owed.change.record_id for s in ours if s.outcome.ending in (Ending.SENT, Ending.FAILED)]
             heal(tx, mapping.sobject, ended)  # a new failure has a letter of its own, which takes the older ones' place
@@ -208,8 +223,24 @@ class ChangeLog:
             if failed:
                 bury(tx, TOPIC, failed)
             tx.run(_Q["wake"], table=mapping.table, record_ids=[s.owed.change.record_id for s in ours])
+            woken = bool(mapping.children) and self._tell_children(tx, mapping, ours, now)
             if spent.calls:  # last: all senders write the same row
                 _spend(tx, mapping, spent, now)
+            return woken
+
+    def _tell_children(self, tx: Transaction, mapping: Mapping, settled: Sequence[Settled], now: datetime) -> bool:
+        """Wake whoever waited for these records; whoever waits for one that failed says so."""
+        row_of = {s.owed.change.event_id: Row(mapping.table, s.owed.change.record_id) for s in settled}
+        arrived = [row_of[s.owed.change.event_id] for s in settled if s.outcome.ending is Ending.SENT]
+        waiting.blame(
+            tx,
+            {
+                row_of[s.owed.change.event_id]: f"{s.outcome.reason}: {s.outcome.detail}"
+                for s in settled
+                if s.outcome.ending is Ending.FAILED
+            },
+        )
+        return waiting.wake(tx, arrived, now)
 
     def _keep(self, tx: Transaction, mapping: Mapping, settled: Sequence[Settled]) -> None:
         """Edits of fields that did not go stay, failed; which fields those are is written down for people."""
@@ -222,7 +253,7 @@ class ChangeLog:
             kept = as_json(
                 {
                     "claim": s.owed.change.event_id,
-                    "columns": [mapping.by_name[name].column for name in s.stopped],
+                    "columns": parents.columns(mapping, s.stopped),
                     "error": f"{s.outcome.reason}: {s.outcome.detail}",
                 }
                 for s in settled
@@ -307,15 +338,41 @@ def _writable(mapping: Mapping, column: str) -> bool:
     return field is not None and (field.createable or field.updateable)
 
 
-def _owed(mapping: Mapping, change: Change, sfid: str | None, row: dict[str, Any] | None, attempts: int) -> Owed:
+def _one_way(mapping: Mapping, entries: Sequence[Entry], batch: Batch) -> Batch:
+    """Of a lookup's two columns only the one that was written last is sent."""
+    if not mapping.parent_keys:
+        return batch
+    edits = [_written(e) for e in entries if e.id in batch.rows]
+    lost = family.losing_columns(mapping.parent_keys, edits)
+    return replace(batch, values={c: v for c, v in batch.values.items() if c not in lost})
+
+
+def _written(entry: Entry) -> dict[str, object]:
+    return {c: v for c, v in entry.new.items() if v is not None or entry.change_type == "UPDATE"}
+
+
+def _parents_first(mappings: dict[str, Mapping], changes: Sequence[Change], tables: dict[str, str]) -> list[Change]:
+    """Objects that others look up to are published, and mostly sent, before those."""
+    above = {t: {k.table for k in m.parent_keys if k.table in mappings} for t, m in mappings.items()}
+    depth = family.levels(sorted(mappings), above)
+    return sorted(changes, key=lambda c: depth[tables[c.event_id]])
+
+
+def _owed(
+    mapping: Mapping, change: Change, sfid: str | None, row: dict[str, Any] | None, attempts: int,
+    deferred: Collection[tuple[str, str]],
+) -> Owed:  # fmt: skip
     try:
-        return Owed(change, mapping, _send(mapping, change, sfid, row), attempts)
+        return Owed(change, mapping, _send(mapping, change, sfid, row, deferred), attempts)
     except Terminal as exc:
         refused = Sent(reason=exc.reason, detail=exc.detail, hint=exc.hint)
         return Owed(change, mapping, Send(change.op, sfid, change.record_id), attempts, refused)
 
 
-def _send(mapping: Mapping, change: Change, sfid: str | None, row: dict[str, Any] | None) -> Send:
+def _send(
+    mapping: Mapping, change: Change, sfid: str | None, row: dict[str, Any] | None,
+    deferred: Collection[tuple[str, str]],
+) -> Send:  # fmt: skip
     """What goes over: the edited fields of a known record, every filled one of a record that is not there yet."""
     if change.op is Op.DELETE:
         return Send(Op.DELETE, sfid, change.record_id)
@@ -323,7 +380,9 @@ def _send(mapping: Mapping, change: Change, sfid: str | None, row: dict[str, Any
         known = {n: v for n, v in change.fields.items() if mapping.by_name[n].updateable}
         return Send(Op.UPSERT, sfid, change.record_id, known)
     fields = {f.name: out_of_row(f, row[f.column]) for f in mapping.fields if row[f.column] is not None} if row else {}
+    fields |= parents.of_row(mapping, change, row, deferred) if row else {}
     fields |= change.fields
+    fields = {n: v for n, v in fields.items() if n not in parents.dropped(mapping, fields)}
     whole = {n: v for n, v in fields.items() if n in mapping.by_name and mapping.by_name[n].createable}
     return Send(Op.UPSERT, None, change.record_id, whole)
 
@@ -335,5 +394,5 @@ def _result(settled: Settled) -> dict[str, object]:
     next_attempt = settled.next_attempt_at.isoformat() if settled.next_attempt_at else None
     return {
         "claim": settled.owed.change.event_id, "state": state, "error": error, "hint": outcome.hint if error else None,
-        "next_attempt_at": next_attempt, "untried": settled.untried,
+        "next_attempt_at": next_attempt, "untried": settled.untried, "waits_for": settled.waits_for,
     }  # fmt: skip

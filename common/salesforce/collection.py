@@ -56,7 +56,13 @@ class Collection:
     def _record(self, send: Send) -> dict[str, Any]:
         kinds = self._mapping.by_name
         key = {"id": send.sfid} if send.sfid else {self._mapping.external_id_field: send.external_id}
-        values = {name: as_json(kinds[name].kind, value) for name, value in send.fields.items()}
+        parents = {k.name: k for k in self._mapping.parent_keys}
+        values: dict[str, Any] = {}
+        for name, value in send.fields.items():
+            if name in parents:  # a lookup by its parent's external id; emptied, it goes as the lookup itself
+                values[parents[name].relationship] = {parents[name].field: value}
+            else:
+                values[name] = as_json(kinds[name].kind, value)
         return {"attributes": {"type": self._mapping.sobject}, **key, **values}
 
     def subrequest(self, reference: str, data_path: str) -> dict[str, Any]:

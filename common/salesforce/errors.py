@@ -7,6 +7,7 @@ The codes are those of the REST API's StatusCode enumeration; what they mean in 
 from dataclasses import dataclass
 from enum import StrEnum
 
+from common.family import PARENT_MISSING
 from common.ports import Sent
 
 LIMIT_SECONDS = 3600.0  #: the daily limit opens bit by bit over a rolling day
@@ -37,6 +38,8 @@ _RETRY = {
 
 _CONCURRENT = "CONCURRENT_LIMIT"  #: ours: Salesforce says REQUEST_LIMIT_EXCEEDED for two very different limits
 
+_PARENT = PARENT_MISSING.upper()  #: ours: Salesforce says INVALID_FIELD, which it says of the field itself too
+
 _OBJECT = "The integration user must see the object, and its external id field; then it goes on by itself."
 
 _RULES = {code: _Rule(_SOON, retry=True) for code in _RETRY} | {
@@ -57,6 +60,7 @@ _RULES = {code: _Rule(_SOON, retry=True) for code in _RETRY} | {
     "INVALID_CROSS_REFERENCE_KEY": _Rule(
         "The record it refers to may still be on its way.", True, PARENT_SECONDS, PARENT_TRIES
     ),
+    _PARENT: _Rule("It goes as soon as Salesforce has its parent.", True, tries=PARENT_TRIES),
     "INVALID_TYPE": _Rule(_OBJECT, True, OBJECT_SECONDS),
     "API_CURRENTLY_DISABLED": _Rule("The org's API is switched off.", True, OBJECT_SECONDS),
     "API_DISABLED_FOR_ORG": _Rule(
@@ -103,9 +107,16 @@ def _meant(code: str, message: str) -> str:
     # An Apex trigger that failed on a lock is a lock.
     if "UNABLE_TO_LOCK_ROW" in message:
         return "UNABLE_TO_LOCK_ROW"
+    if lacks_parent(message):
+        return _PARENT
     if code == "REQUEST_LIMIT_EXCEEDED" and "concurrent" in message.lower():
         return _CONCURRENT
     return code
+
+
+def lacks_parent(message: str) -> bool:
+    """Whether a lookup was given by an external id that no record has; REST API guide, "Relate records by external id"."""
+    return message.startswith("Foreign key external ID")
 
 
 def unanswered(detail: str) -> Sent:

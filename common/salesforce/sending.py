@@ -23,6 +23,7 @@ from common.salesforce.errors import (
     FIELD_CODES,
     Whole,
     field_refused,
+    lacks_parent,
     of_object,
     refused,
     suspicious,
@@ -234,7 +235,7 @@ def _fields(items: Iterable[Item]) -> set[str]:
 def _named(item: Item, result: Map[str, Any]) -> dict[str, str]:
     """The fields of this record that its refusal names, if it is for fields alone."""
     errors = [] if result.get("success") else list(result.get("errors") or [])
-    if not errors or any(e.get("statusCode") not in FIELD_CODES for e in errors):
+    if not errors or any(e.get("statusCode") not in FIELD_CODES or lacks_parent(str(e.get("message"))) for e in errors):
         return {}
     return {
         name: str(e.get("message", ""))

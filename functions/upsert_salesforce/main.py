@@ -16,20 +16,25 @@ from common.postgres.dead_letters import DeadLetters
 from common.postgres.mappings import MappingBook
 from common.postgres.table import PostgresTable
 from common.pubsub import push
+from common.pubsub.topic import PubsubTopic
+from common.pubsub.work import WorkTopic
 from common.salesforce.org import SalesforceOrg
 from common.salesforce.session import Session
+from common.work import NUDGE, Work
 
 DOOR = "upsert_salesforce"
 
-database_settings, salesforce, call_seconds, calls, reserve = config.read(
+database_settings, salesforce, call_seconds, calls, reserve, topics = config.read(
     DOOR, os.environ, lambda e: (
         config.database(e), config.salesforce(e), config.call_seconds(e), config.salesforce_calls(e), config.api_reserve(e),
+        config.topics(e),
     ),
 )  # fmt: skip
 database = Database(database_settings)
 letters = DeadLetters(database)
 session = Session(salesforce)
 book = MappingBook(database)
+work = WorkTopic(PubsubTopic(topics.work))
 world = to_salesforce.World(
     mappings=book,
     log=ChangeLog(database, book, call_seconds=call_seconds),
@@ -38,6 +43,7 @@ world = to_salesforce.World(
     unknown_seconds=call_seconds,
     table=PostgresTable(database),
     reserve_percent=reserve,
+    nudge=lambda: work.publish(Work(NUDGE)),
 )
 
 

@@ -49,14 +49,14 @@ SELECT c.id, c.table_name, c.record_id, c.change_type::text, c.old_data, c.new_d
 -- mark --
 -- Give each batch its claim; the lease is short, for nothing has been sent yet.
 UPDATE isthmus.change_log AS c
-   SET state = 'claimed', claim = r.claim, lease_until = :lease_until, next_attempt_at = NULL
+   SET state = 'claimed', claim = r.claim, lease_until = :lease_until, next_attempt_at = NULL, waits_for = NULL
   FROM json_to_recordset(:batches ::json) AS r (claim uuid, id bigint)
  WHERE c.id = r.id
 
 -- void --
 -- Edits that need not be sent: inserted and deleted again, or nothing in them can be written.
 UPDATE isthmus.change_log AS c
-   SET state = 'merged', processed_at = :now, lease_until = NULL, next_attempt_at = NULL, claim = NULL
+   SET state = 'merged', processed_at = :now, lease_until = NULL, next_attempt_at = NULL, claim = NULL, waits_for = NULL
  WHERE c.id = ANY (:ids)
 
 -- take --
@@ -134,7 +134,8 @@ HAVING count(*) < 0
 WITH results AS MATERIALIZED (
     SELECT *
       FROM json_to_recordset(:results ::json)
-           AS r (claim uuid, state text, error text, hint text, next_attempt_at timestamptz, untried boolean)
+           AS r (claim uuid, state text, error text, hint text, next_attempt_at timestamptz, untried boolean,
+                 waits_for text)
 ), settled AS (
     UPDATE isthmus.change_log AS c
        SET state = r.state::isthmus.change_state,
@@ -142,6 +143,7 @@ WITH results AS MATERIALIZED (
            next_attempt_at = r.next_attempt_at,
            last_error = r.error,
            last_hint = r.hint,
+           waits_for = r.waits_for,
            lease_until = NULL,
            bulk_job_id = NULL,
            attempts = c.attempts - coalesce(r.untried, false)::integer

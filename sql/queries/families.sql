@@ -125,6 +125,41 @@ WITH woken AS (
 SELECT (SELECT count(*) FROM woken), pg_notify('isthmus_change_log', '')
  WHERE EXISTS (SELECT FROM woken)
 
+-- wake_row --
+-- Edits of one row that waits are looked at again.
+UPDATE isthmus.change_log AS c
+   SET next_attempt_at = least(c.next_attempt_at, :now ::timestamptz)
+ WHERE c.id IN (
+           SELECT w.id
+             FROM isthmus.change_log AS w
+            WHERE w.table_name = :table
+              AND w.record_id = :record_id
+              AND w.state = 'retry'
+              AND w.waits_for IS NOT NULL
+              FOR UPDATE SKIP LOCKED
+       )
+
+-- wake_edited --
+-- Rows that were edited again while they waited are looked at again.
+UPDATE isthmus.change_log AS c
+   SET next_attempt_at = :now
+ WHERE c.id IN (
+           SELECT w.id
+             FROM isthmus.change_log AS w
+            WHERE w.waits_for IS NOT NULL
+              AND w.state = 'retry'
+              AND w.next_attempt_at > :now
+              AND EXISTS (
+                      SELECT
+                        FROM isthmus.change_log AS newer
+                       WHERE newer.table_name = w.table_name
+                         AND newer.record_id = w.record_id
+                         AND newer.id > w.id
+                         AND newer.state = 'new'
+                  )
+              FOR UPDATE SKIP LOCKED
+       )
+
 -- blame --
 -- Edits that wait for a parent which failed say so.
 UPDATE isthmus.change_log AS c
@@ -185,12 +220,9 @@ SELECT DISTINCT c.record_id, k.name AS column
 -- lookup_follows --
 -- What was sent by the parent's key: the lookup shows it at once, unless it is being edited again.
 UPDATE {child} AS t
-   SET {lookup} = p.sfid
-  FROM {parent} AS p
+   SET {lookup} = (SELECT p.sfid FROM {parent} AS p WHERE p.{parent_key} = t.{column})
  WHERE t.{key} = ANY (:record_ids)
-   AND p.{parent_key} = t.{column}
-   AND p.sfid IS NOT NULL
-   AND t.{lookup} IS DISTINCT FROM p.sfid
+   AND (t.{column} IS NULL OR EXISTS (SELECT FROM {parent} AS p WHERE p.{parent_key} = t.{column} AND p.sfid IS NOT NULL))
    AND NOT EXISTS (
            SELECT
              FROM isthmus.change_log AS c

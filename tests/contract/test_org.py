@@ -9,6 +9,7 @@ import pytest
 
 from common import clock, config
 from common.change import MODSTAMP, Op
+from common.family import ParentKey
 from common.mapping import Direction, Field, Kind, Mapping
 from common.ports import Org, Send
 from common.salesforce.org import SalesforceOrg
@@ -16,6 +17,7 @@ from common.salesforce.session import Session
 from tests.fakes.org import FakeOrg
 from tests.standin.driving import Standin
 
+NOBODY = "001000000000zzzAAA"
 MAPPING = Mapping(
     1,
     "Account",
@@ -113,10 +115,8 @@ def test_a_deleted_record_is_missing_unless_it_is_asked_for(world: World) -> Non
 
 def test_what_never_was_is_missing(world: World) -> None:
     """An id without a record is named, whichever way it is read."""
-    nobody = "001000000000000AAA"
-
-    assert [nobody] == list(world.org.read(MAPPING, [nobody]).missing)
-    assert [nobody] == list(world.org.read(MAPPING, [nobody], deleted=True).missing)
+    assert [NOBODY] == list(world.org.read(MAPPING, [NOBODY]).missing)
+    assert [NOBODY] == list(world.org.read(MAPPING, [NOBODY], deleted=True).missing)
 
 
 def test_an_upsert_by_external_id_creates_once(world: World) -> None:
@@ -182,3 +182,59 @@ def test_answers_keep_the_order_of_what_was_sent(world: World) -> None:
         c.record_id: c.fields["Name"] for c in world.org.read(MAPPING, [str(a.sfid) for a in answers[0:500:2]]).changes
     }
     assert [f"new {n}" for n in range(250)] == [names[str(a.sfid)] for a in answers[0:500:2]]
+
+
+# -- lookups ---------------------------------------------------------------------------------------
+
+ACCOUNT_KEY = ParentKey("AccountId", "Account", "Account", "External_Id__c", "account__external_id", "account_id")
+CONTACTS = Mapping(
+    2,
+    "Contact",
+    "salesforce.contact",
+    Direction.BIDIRECTIONAL,
+    (
+        Field("LastName", "last_name", Kind.TEXT),
+        Field("AccountId", "account_id", Kind.ID, refers_to=("Account",), relationship="Account"),
+    ),
+    parent_keys=(ACCOUNT_KEY,),
+)
+BY_KEY = "Account.External_Id__c"
+
+
+def test_a_lookup_is_given_by_the_parents_external_id(world: World) -> None:
+    """On creation and afterwards; what is read is the parent's id."""
+    first, second = (world.create({"Name": key, "External_Id__c": key}) for key in ("p1", "p2"))
+    seen = []
+
+    for fields in ({"LastName": "c", BY_KEY: "p1"}, {BY_KEY: "p2"}, {"AccountId": None}, {"AccountId": first}):
+        (answer,) = world.org.send(CONTACTS, [upsert("c", **fields)])
+        (change,) = world.org.read(CONTACTS, [str(answer.sfid)]).changes
+        seen.append(change.fields["AccountId"])
+
+    assert [first, second, None, first] == seen
+
+
+def test_a_parent_that_is_not_there_is_waited_for(world: World) -> None:
+    """The record is refused, its neighbours are not, and the words name the parent."""
+    world.create({"Name": "p", "External_Id__c": "there"})
+
+    lost, found = world.org.send(
+        CONTACTS,
+        [upsert("c1", LastName="c", **{BY_KEY: "Nobody"}), upsert("c2", LastName="c", **{BY_KEY: "there"})],
+    )
+
+    assert ("parent_missing", True) == (lost.reason, lost.retry)
+    assert "nobody" in lost.detail.lower()
+    assert "" == found.reason
+
+
+@pytest.mark.parametrize(("dead", "reason"), [(True, "entity_is_deleted"), (False, "invalid_cross_reference_key")])
+def test_a_lookup_by_id_must_lead_to_a_living_record(world: World, dead: bool, reason: str) -> None:
+    """A deleted parent refuses for good, one that never was may still come."""
+    parent = world.create({"Name": "p"})
+    if dead:
+        world.delete(parent)
+
+    (answer,) = world.org.send(CONTACTS, [upsert("c", LastName="c", AccountId=parent if dead else NOBODY)])
+
+    assert (reason, not dead) == (answer.reason, answer.retry)

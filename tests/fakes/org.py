@@ -10,6 +10,8 @@ from common.mapping import Mapping
 from common.ports import Read, Send, Sent, Spent
 from common.salesforce.errors import refused, unanswered
 
+_PREFIXES = {"Account": "001", "Contact": "003"}
+
 
 @dataclass
 class Record:
@@ -17,10 +19,14 @@ class Record:
     stamp: datetime
     fields: dict[str, Value] = field(default_factory=dict)
     deleted: bool = False
+    sobject: str = "Account"
 
 
 class FakeOrg:
     """Implements ports.Org.
+
+    Attributes:
+        refuse: Records of these names are refused, each with its code.
 
     Args:
         now: The org's own clock.
@@ -35,14 +41,16 @@ class FakeOrg:
         self.org_id = "00D000000000001EAA"
         self.records: dict[str, Record] = {}
         self.lose_answers = False  #: work is done, nobody hears of it
+        self.refuse: dict[Value, str] = {}
         self._now = now
         self._reader_now = reader_now or now
         self._pushed = pushed
 
     # -- what people do ----------------------------------------------------------------------------
 
-    def create(self, fields: dict[str, Value]) -> str:
-        record = Record(to_18(f"001{len(self.records):012d}"), self._second(), dict(fields))
+    def create(self, fields: dict[str, Value], sobject: str = "Account") -> str:
+        prefix = _PREFIXES.setdefault(sobject, f"a{len(_PREFIXES):02d}")
+        record = Record(to_18(f"{prefix}{len(self.records):012d}"), self._second(), dict(fields), sobject=sobject)
         self.records[record.id] = record
         self._pushed(record)
         return record.id
@@ -105,12 +113,37 @@ class FakeOrg:
         record = self.records.get(send.sfid) if send.sfid else self._by_external_id(mapping, send.external_id)
         if send.op is Op.DELETE:
             return self._delete(record)
-        if record is None:
-            return Sent(self.create({mapping.external_id_field: send.external_id, **send.fields}))
-        if record.deleted:
+        if record is not None and record.deleted:
             return refused("ENTITY_IS_DELETED", "entity is deleted")
-        self.update(record.id, dict(send.fields))
+        named = {send.fields.get(name) for name in ("Name", "LastName")}
+        if code := next((c for name, c in self.refuse.items() if name in named), None):
+            return refused(code, "refused by order")
+        fields = self._with_parents(mapping, send)
+        if isinstance(fields, Sent):
+            return fields
+        if record is None:
+            return Sent(self.create({mapping.external_id_field: send.external_id, **fields}, mapping.sobject))
+        self.update(record.id, fields)
         return Sent(record.id)
+
+    def _with_parents(self, mapping: Mapping, send: Send) -> dict[str, Value] | Sent:
+        """The fields with ids in their lookups, or why a lookup leads nowhere."""
+        fields = dict(send.fields)
+        for key in mapping.parent_keys:
+            if key.name in fields:
+                value = fields.pop(key.name)
+                parent = self._find(key.sobject, key.field, value)
+                if parent is None:
+                    words = f"Foreign key external ID: {value} not found for field {key.field} in entity {key.sobject}"
+                    return refused("INVALID_FIELD", words)
+                fields[key.lookup] = parent.id
+        for lookup in (f.name for f in mapping.fields if f.refers_to and fields.get(f.name)):
+            parent = self.records.get(str(fields[lookup]))
+            if parent is None:
+                return refused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+            if parent.deleted:
+                return refused("ENTITY_IS_DELETED", "entity is deleted")
+        return fields
 
     def _delete(self, record: Record | None) -> Sent:
         if record is not None and not record.deleted:
@@ -118,4 +151,7 @@ class FakeOrg:
         return Sent(record.id if record else None)
 
     def _by_external_id(self, mapping: Mapping, value: str) -> Record | None:
-        return next((r for r in self.alive() if r.fields.get(mapping.external_id_field) == value), None)
+        return self._find(mapping.sobject, mapping.external_id_field, value)
+
+    def _find(self, sobject: str, name: str, value: Value) -> Record | None:
+        return next((r for r in self.alive() if r.sobject == sobject and r.fields.get(name) == value), None)

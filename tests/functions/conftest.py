@@ -36,7 +36,7 @@ DOORS: dict[str, dict[str, str]] = {
     "receive_webhook": KEYS | PUBSUB,
     "upsert_postgres": DATABASE | SALESFORCE | PUBSUB,
     "drain_change_log": DATABASE | PUBSUB,
-    "upsert_salesforce": DATABASE | SALESFORCE,
+    "upsert_salesforce": DATABASE | SALESFORCE | PUBSUB,
     "keep_dead_letters": DATABASE | PUBSUB,
 }
 

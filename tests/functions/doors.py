@@ -24,7 +24,7 @@ DOORS = {
     "receive_webhook": KEYS | PUBSUB,
     "upsert_postgres": DATABASE | SALESFORCE | PUBSUB,
     "drain_change_log": DATABASE | PUBSUB,
-    "upsert_salesforce": DATABASE | SALESFORCE,
+    "upsert_salesforce": DATABASE | SALESFORCE | PUBSUB,
     "keep_dead_letters": DATABASE | PUBSUB,
 }
 

@@ -148,12 +148,13 @@ def test_run_ends_when_its_time_is_up():
 
 
 def test_run_publishes_each_object_in_messages_of_its_own():
+    """In the log's order, which puts parents first."""
     changes = [an_edit_change(sobject=s) for s in ("Lead", "Account", "Lead")]
     topic = FakeTopic()
 
     run(FakeLog(Claimed(3, changes)), topic, go_on=lambda: True)
 
-    assert [["Account"], ["Lead", "Lead"]] == [[c.sobject for c in m] for m in topic.messages]
+    assert [["Lead", "Lead"], ["Account"]] == [[c.sobject for c in m] for m in topic.messages]
 
 
 def test_run_gives_back_what_it_could_not_publish():
