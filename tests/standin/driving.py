@@ -51,6 +51,10 @@ class Standin:
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
         self.stop()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def sign_in(self) -> str:
         """Take a token by client credentials; all later calls use it."""
         asked = {"grant_type": "client_credentials", "client_id": "isthmus", "client_secret": "isthmus"}

@@ -28,8 +28,8 @@ def scan(table: Table, query: Query, deleted_too: bool) -> tuple[Iterator[Record
 
 
 def _records(table: Table, found: Iterator[str]) -> Iterator[Record]:
-    records = table.records
-    return (records[record_id] for record_id in found if record_id in records)
+    """Those that are there, without a step in Python for each: a query without a condition reads a million at once."""
+    return filter(None, map(table.records.get, found))
 
 
 def _is_order(query: Query, *fields: str) -> bool:

@@ -118,7 +118,7 @@ class _Run:
 
     def _found(self, table: Table, query: Query) -> list[Record]:
         records, in_order = scan(table, query, self._deleted_too)
-        if not self._deleted_too:
+        if not self._deleted_too and table.deleted:
             records = (record for record in records if not record["IsDeleted"])
         if query.where is not None:
             records = filter(Compiler(self._store, table.sobject).compile(query.where), records)

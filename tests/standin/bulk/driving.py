@@ -3,6 +3,7 @@
 import csv
 import io
 import time
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -71,6 +72,16 @@ def ask(org: Standin, text: str, operation: str = "query", **more: Any) -> Json:
     answer = org.rest("POST", "jobs/query", {"operation": operation, "query": text, **more})
     answer.raise_for_status()
     return wait(org, answer.json()["id"], "query")
+
+
+def peak_bytes(org: Standin) -> int:
+    """The greatest memory that the process has had since the last `reset_peak`. Linux only."""
+    status = Path(f"/proc/{org.pid}/status").read_text(encoding="ascii")
+    return 1024 * int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
+
+
+def reset_peak(org: Standin) -> None:
+    Path(f"/proc/{org.pid}/clear_refs").write_text("5", encoding="ascii")
 
 
 def page(org: Standin, job_id: str, **parameters: Any) -> requests.Response:

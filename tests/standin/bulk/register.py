@@ -156,6 +156,7 @@ class Bulk:
 
     def resume(self) -> None:
         """Go on with what was under way when the last process ended; called on the event loop."""
+        self.spool.clear(self._jobs)
         for job in self._jobs.values():
             if job.state in (UPLOADED, RUNNING):
                 self._start(job)

@@ -3,7 +3,7 @@
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -47,8 +47,8 @@ class Spool:
         for kind in KINDS:
             self.path(job_id, kind).unlink(missing_ok=True)
 
-    def clear(self, kept: set[str] = frozenset()) -> None:  # type: ignore[assignment]
-        """Remove the files of all jobs but these."""
+    def clear(self, kept: Collection[str] = ()) -> None:
+        """Remove the files of all jobs but these, and what arrived of uploads that nobody took."""
         if self._given is None and self._temporary is None:
             return
         for path in self.folder.iterdir():
