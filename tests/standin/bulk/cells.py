@@ -11,14 +11,14 @@ from tests.standin.table import Record
 
 Column = Callable[[list[Record]], list[Any]]  #: of one slice of records: one cell for each
 
+NUMBERS = frozenset(["double", "currency", "percent"])
 SMALLEST_PLAIN, LARGEST_PLAIN = 1e-3, 1e7  #: Java writes numbers outside of these with an exponent
 
 
 def java_double(value: float) -> str:
     """A number as Java's Double.toString has it: 800.0, 9.12260031E8."""
     value = float(value)
-    size = abs(value)
-    if size == 0 or SMALLEST_PLAIN <= size < LARGEST_PLAIN:
+    if SMALLEST_PLAIN <= value < LARGEST_PLAIN or value == 0 or SMALLEST_PLAIN <= -value < LARGEST_PLAIN:
         return repr(value)
     digits, exponent = _scientific(value)
     return f"{digits}E{exponent}"
@@ -43,9 +43,12 @@ def column(store: Store, sobject: SObject, expression: Expression, alias: str) -
     title = alias or _title(store, sobject, expression, field.name)
     if field.type == "boolean":
         return title, lambda found: [_boolean(get(record)) for record in found]
-    convert = _CONVERTERS.get(field.type)
-    if convert is not None:
-        return title, lambda found: [convert(v) if (v := get(record)) is not None else None for record in found]
+    if field.type in NUMBERS:
+        return title, lambda found: [
+            repr(v) if type(v) is float and SMALLEST_PLAIN <= v < LARGEST_PLAIN else _number(v) for v in map(get, found)
+        ]
+    if field.type == "datetime":
+        return title, lambda found: _datetimes([get(record) for record in found])
     if field.formula is None and sobject.fields.get(field.name) is field:
         name = field.name
         return title, lambda found: [record.get(name) for record in found]
@@ -69,13 +72,11 @@ def _title(store: Store, sobject: SObject, expression: Expression, name: str) ->
     return ".".join([*names, name])
 
 
-def _datetime(value: str) -> str:
-    return value[:-5] + "Z"
+def _number(value: float | None) -> str | None:
+    return None if value is None else java_double(value)
 
 
-_CONVERTERS: dict[str, Callable[[Any], str]] = {
-    "double": java_double,
-    "currency": java_double,
-    "percent": java_double,
-    "datetime": _datetime,
-}
+def _datetimes(values: list[str | None]) -> list[str | None]:
+    """With Z instead of an offset; many records share a moment, so each is written once."""
+    made = {value: value[:-5] + "Z" for value in set(values) if value is not None}
+    return [made.get(value) for value in values]  # type: ignore[arg-type]  # None is simply not there

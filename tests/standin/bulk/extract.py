@@ -11,7 +11,7 @@ from tests.standin import query
 from tests.standin.bulk import select
 from tests.standin.bulk.cells import Column, column
 from tests.standin.bulk.jobs import COMPLETE, Job
-from tests.standin.bulk.sheet import DELIMITERS, written
+from tests.standin.bulk.sheet import DELIMITERS, in_columns, written
 from tests.standin.bulk.spool import OUTPUT, Spool
 from tests.standin.errors import Refused
 from tests.standin.store import Store
@@ -41,9 +41,9 @@ class Snapshot:
         values = cells(self.records)
         return lambda start: values[start : start + SLICE]
 
-    def rows(self, start: int) -> list[tuple[Any, ...]]:
-        """A slice of rows from this one on."""
-        return list(zip(*(cells(start) for cells in self._columns), strict=True))
+    def columns(self, start: int) -> list[list[Any]]:
+        """The columns of a slice of rows, from this one on."""
+        return [cells(start) for cells in self._columns]
 
 
 async def run(store: Store, spool: Spool, job: Job, snapshot: Snapshot, save: Callable[[Job], None]) -> None:
@@ -53,10 +53,10 @@ async def run(store: Store, spool: Spool, job: Job, snapshot: Snapshot, save: Ca
     with spool.path(job.id, OUTPUT).open("wb") as file:
         place = file.write(written([snapshot.titles], job))
         for start in range(0, len(snapshot.records), SLICE):
-            rows = snapshot.rows(start)
+            columns = snapshot.columns(start)
             job.pages.append(place)
-            place += file.write(written(rows, job))
-            job.processed += len(rows)
+            place += file.write(in_columns(columns, job))
+            job.processed += len(columns[0])
             await asyncio.sleep(0)
             if job.ended:
                 return
