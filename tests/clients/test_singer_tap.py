@@ -65,6 +65,8 @@ def _selected(catalog):
         for about in stream["metadata"]:
             path = about["breadcrumb"]
             about["metadata"]["selected"] = bool(wanted) if not path else path[-1] in wanted
+            if not path:
+                about["metadata"] |= {"replication-method": "INCREMENTAL", "replication-key": "SystemModstamp"}
     return catalog
 
 
