@@ -107,6 +107,8 @@ lock: ## pin every dependency anew, with hashes
 	@$(PYTHON) -m venv .lock && .lock/bin/python -m pip install --quiet uv==0.9.11
 	@.lock/bin/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
 	    --no-emit-index-url --no-header --quiet -o requirements.lock
+	@.lock/bin/uv pip compile tests/clients/requirements.in --universal --generate-hashes --python-version 3.11 \
+	    --no-emit-index-url --no-header --quiet -o tests/clients/requirements.lock
 	@rm -rf .lock
 
 .PHONY: proto verify/proto

@@ -26,7 +26,7 @@ async def main(base_url: str) -> dict[str, Any]:
         except Exception as exc:
             got["refused"] = [type(exc).__name__, getattr(exc, "error_code", None)]
         result = await org.bulk_v2.insert("Contact", [{"LastName": f"bulk {n}"} for n in range(1500)])
-        got["bulk"] = [len(result.successful_results), len(result.failed_results), result.job_info.state]
+        got["bulk"] = [len(result.successful_results), len(result.failed_results), result.jobs[0].state]
         await org.sobject.delete("Account", record_id)
         try:
             await org.sobject.get("Account", record_id)

@@ -35,7 +35,9 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def process(authority: Path):
-    standin = Standin("--https-port", 0, "--tls-cert", authority / "cert.pem", "--tls-key", authority / "key.pem")
+    standin = Standin(
+        "--https-port", 0, "--grpc-port", 0, "--tls-cert", authority / "cert.pem", "--tls-key", authority / "key.pem"
+    )
     standin.sign_in()
     yield standin
     assert 0 == standin.stop()

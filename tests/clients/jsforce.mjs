@@ -96,9 +96,10 @@ try {
 } catch (error) {
   got.unknown = { name: error.name, code: error.errorCode, message: error.message };
 }
+const late = new jsforce.Connection({ instanceUrl: conn.instanceUrl, accessToken: conn.accessToken, version: "64.0" });
 await conn.logout();
 try {
-  await account.retrieve(ids[0]);
+  await late.sobject("Account").retrieve(ids[0]);
 } catch (error) {
   got.afterLogout = { name: error.name, code: error.errorCode };
 }

@@ -50,13 +50,23 @@ function hear(subscribe, count, begun) {
   });
 }
 
+// Until the org serves a stream of this topic.
+async function opened(topic) {
+  for (let tries = 0; tries < 200; tries += 1) {
+    const streams = await (await fetch(`${url}/standin/events/streams`)).json();
+    if (streams.some((one) => one.topic === topic)) return;
+    await new Promise((later) => setTimeout(later, 20));
+  }
+  throw new Error(`no stream of ${topic} was opened`);
+}
+
 const got = {};
 const listener = await client();
 got.state = await listener.getConnectivityState();
 
-const id = (await rest("POST", "sobjects/Account", { Name: "전", BillingStreet: "1 Way", BillingCity: "Seoul", AnnualRevenue: 5 })).id;
+const id = (await rest("POST", "sobjects/Account", { Name: "전", Site: "s", BillingStreet: "1 Way", BillingCity: "Seoul", AnnualRevenue: 5 })).id;
 const other = (await rest("POST", "sobjects/Account", { Name: "other" })).id;
-await rest("PATCH", `sobjects/Account/${id}`, { Name: "후", Phone: "02-1", BillingStreet: null, AnnualRevenue: 7.5 });
+await rest("PATCH", `sobjects/Account/${id}`, { Name: "후", Phone: "02-1", BillingStreet: null, Site: null, AnnualRevenue: 7.5 });
 await rest("DELETE", `sobjects/Account/${other}`);
 
 got.all = await hear((each) => listener.subscribeFromEarliestEvent("/data/AccountChangeEvent", each, 4), 4);
@@ -65,23 +75,22 @@ got.rest = await hear((each) => again.subscribeFromReplayId("/data/AccountChange
 
 const live = await client();
 got.live = await hear(
-  (each) => live.subscribe("/data/ChangeEvents", each, 250),
+  (each) => live.subscribe("/data/ChangeEvents", each),
   120,
   async () => {
     const records = Array.from({ length: 120 }, (_, n) => ({ attributes: { type: "Contact" }, LastName: `c ${n}` }));
-    // The stream is open once it answers; before that there is nothing to be heard.
-    await new Promise((opened) => setTimeout(opened, 300));
+    await opened("/data/ChangeEvents"); // before that there is nothing to be heard
     await rest("POST", "composite/sobjects", { records });
   },
-).then((events) => [events.length, events[0].payload.LastName, events[119].payload.ChangeEventHeader]);
+).then((events) => [events.length, events[0].payload.Name.LastName, events[119].payload.ChangeEventHeader]);
 
 const publisher = await client();
 got.published = await publisher.publish("/event/Order_Event__e", {
   CreatedDate: Date.now(),
   CreatedById: "005000000000000AAA",
-  Order_Number__c: "42",
-  Amount__c: 12.5,
-  Has_Shipped__c: true,
+  Order_Number__c: { string: "42" },
+  Amount__c: { double: 12.5 },
+  Has_Shipped__c: { boolean: true },
 });
 got.heard = await hear((each) => publisher.subscribeFromEarliestEvent("/event/Order_Event__e", each, 1), 1);
 

@@ -23,4 +23,4 @@ def test_records_queries_and_bulk_jobs_work(got):
 def test_refusals_are_understood(got):
     """Its own exceptions are raised, with Salesforce's codes."""
     assert "INVALID_FIELD" == got["refused"][1]
-    assert ["NotFoundError", "NOT_FOUND"] == got["gone"]
+    assert ["NotFoundError", "ENTITY_IS_DELETED"] == got["gone"]

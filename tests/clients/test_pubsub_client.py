@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+ORG_ID = "00DSb0000000001MAA"
 ORDER_EVENT = {
     "name": "Order_Event__e",
     "fields": [
@@ -16,9 +17,9 @@ ORDER_EVENT = {
 
 @pytest.fixture(scope="module")
 def got(org, run):
-    org.control("POST", "objects", ORDER_EVENT)
+    org.control("POST", "events/platform-events", ORDER_EVENT)
     token = org.sign_in()
-    return json.loads(run("node", "pubsub.mjs", org.pubsub, org.url, org.control("GET", "org")["id"], token))
+    return json.loads(run("node", "pubsub.mjs", org.pubsub, org.secure_url, ORG_ID, token))
 
 
 def test_changes_are_heard_as_they_were_made(got):
@@ -30,10 +31,10 @@ def test_changes_are_heard_as_they_were_made(got):
     assert {"Street": "1 Way", "City": "Seoul"}.items() <= created["payload"]["BillingAddress"].items()
     assert "other" == other["payload"]["Name"]
     assert "후" == changed["payload"]["Name"] and changed["payload"]["Industry"] is None
-    assert {"Name", "Phone", "AnnualRevenue", "LastModifiedDate", "BillingAddress.Street"} == set(
+    assert {"Name", "Phone", "AnnualRevenue", "Site", "LastModifiedDate", "BillingAddress.Street"} == set(
         _header(changed)["changedFields"]
     )
-    assert ["BillingAddress.Street"] == _header(changed)["nulledFields"]
+    assert ["Site", "BillingAddress.Street"] == _header(changed)["nulledFields"]
     assert _header(changed)["changeOrigin"].endswith(";client=somebody")
     assert _header(other)["recordIds"] == _header(deleted)["recordIds"]
 

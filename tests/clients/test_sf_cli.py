@@ -62,6 +62,7 @@ def test_many_records_go_by_bulk_and_come_back(sf, org, tmp_path):
 
 def test_a_tree_of_records_is_imported(sf, org, samples):
     """A public data set with its plan, as its authors import it."""
+    org.control("POST", "reset", {"objects": True})
     known = datasets.read(samples / "datasets")
     objects = ("Broker__c", "Property__c")
     for name in objects:

@@ -35,8 +35,10 @@ def replay_id(number: int) -> bytes:
 
 
 def replay_number(given: bytes) -> int | None:
-    """The place that a replay id stands for; None when it is none."""
-    return int.from_bytes(given[:8], "big") if len(given) == 10 and given[8:] == REPLAY_TAIL else None
+    """The place that a replay id stands for; None when it is none. Without its zero tail it is one too: the Node client
+    keeps ids as numbers, and goes on from them.
+    """
+    return int.from_bytes(given[:8], "big") if given[8:] in (b"", REPLAY_TAIL) and len(given) >= 8 else None
 
 
 class Unmade(Protocol):
