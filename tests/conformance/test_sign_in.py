@@ -8,6 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
+from tests.standin.driving import Standin
+
 APP = {"client_id": "isthmus", "client_secret": "isthmus"}
 PASSWORD = {"grant_type": "password", "username": "admin@standin.test", **APP}
 
@@ -194,3 +196,18 @@ def test_versions_are_listed_and_old_ones_retired(org):
     assert [404, 410, 410, 200, 200, 404] == statuses
     assert {"label": "Summer '14", "url": "/services/data/v31.0", "version": "31.0"} == listed[0]
     assert {"Spring '25", "Summer '26"} == {v["label"] for v in listed if v["version"] in ("63.0", "67.0")}
+
+
+def test_tokens_survive_a_restart(tmp_path, web):
+    """Sessions, refresh tokens and revocations are in the journal; a killed process forgets none of them."""
+    first = Standin("--data", tmp_path)
+    kept, gone = (first.control("POST", "sessions", {"refresh": True}) for _ in range(2))
+    web.post(f"{first.url}/services/oauth2/revoke", data={"token": gone["access_token"]})
+    first.stop(9)
+
+    with Standin("--data", tmp_path) as second:
+        statuses = [limits(second, web, tokens["access_token"]) for tokens in (kept, gone)]
+        refreshed = ask(second, web, grant_type="refresh_token", refresh_token=kept["refresh_token"])
+
+    assert [200, 401] == statuses
+    assert 200 == refreshed.status_code

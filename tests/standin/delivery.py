@@ -58,7 +58,7 @@ class Deliverer:
         body = self._write(definition, batch)  # before a fault is counted: who sees it counted knows what was written
         held = any(n.held for n in batch)
         fault = None if held else self._faults.for_message(definition.name, definition.endpoint)
-        kind, seconds = (fault.value, float(fault.order.get("seconds", 1.0))) if fault else ("", 0.0)
+        kind, seconds = (fault.value, fault.order.get("seconds", 1.0)) if fault else ("", 0.0)
         if kind == "delay":
             self._queue.hold(definition, batch, seconds)
             return

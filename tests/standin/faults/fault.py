@@ -29,6 +29,7 @@ EVENT_CALLS = {"event_error": str}  #: a Pub/Sub call fails with this error code
 OUTBOUND = ("lose", "duplicate", "delay", "reorder")
 KINDS: dict[str, Callable[[Any], Any]] = {**CALLS, **RECORDS, **MESSAGES, **EVENT_CALLS}
 LIMITS: Json = {"match": "", "probability": 1.0, "seed": 0, "times": None, "for_seconds": None}
+NUMBERS = {"probability": float, "times": int, "for_seconds": float, "seconds": float}
 OPTIONS: dict[str, tuple[str, ...]] = {
     "status": ("errorCode", "message"),
     "status_after_commit": ("errorCode", "message"),
@@ -92,6 +93,7 @@ def ordered(given: Json, now: float) -> Fault:
     if unknown:
         raise ValueError(f"{kind} does not know {', '.join(sorted(unknown))}")
     order = {**LIMITS, **{name: value for name, value in given.items() if name not in KINDS}}
+    order |= {name: convert(order[name]) for name, convert in NUMBERS.items() if order.get(name) is not None}
     order[kind] = _value(kind, given[kind])
     if order.get("scope", "call") not in SCOPES:
         raise ValueError(f"scope is one of {', '.join(SCOPES)}")
@@ -102,22 +104,34 @@ def ordered(given: Json, now: float) -> Fault:
         order,
         _pattern("match", order["match"]),
         _pattern("where.matches", where["matches"]) if where else None,
-        now + float(order["for_seconds"]) if order["for_seconds"] is not None else None,
+        now + order["for_seconds"] if order["for_seconds"] is not None else None,
         Random(order["seed"]),
     )
 
 
 def _value(kind: str, given: Any) -> Any:
     value = KINDS[kind](given)
+    if kind in ("status", "status_after_commit"):
+        return _status(value)
+    if kind.endswith("_seconds") and value < 0:
+        raise ValueError(f"{kind} cannot be less than 0")
     if kind == "outbound" and value not in OUTBOUND:
         raise ValueError(f"outbound is one of {', '.join(OUTBOUND)}")
     if kind == "event_error" and value not in EVENT_ERRORS:
         raise ValueError(f"event_error is one of {', '.join(EVENT_ERRORS)}")
     if kind == "record_error":
-        return {"message": "", "fields": [], **value, "statusCode": value["statusCode"]}
+        fields = [str(name) for name in value.get("fields", ())]
+        return {"statusCode": str(value["statusCode"]), "message": str(value.get("message", "")), "fields": fields}
     if kind == "request_error":
-        return {"status": 400, "message": "", **value, "errorCode": value["errorCode"]}
+        words = {"errorCode": str(value["errorCode"]), "message": str(value.get("message", ""))}
+        return {"status": _status(int(value.get("status", 400))), **words}
     return value
+
+
+def _status(number: int) -> int:
+    if not 400 <= number <= 599:
+        raise ValueError(f"a status is 400 to 599, not {number}")
+    return number
 
 
 def _pattern(name: str, text: str) -> re.Pattern[str]:
