@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+from tests.standin.bulk.driving import wait
+
 
 def refusal(answer):
     """Status and code of a single call's error."""
@@ -149,6 +151,11 @@ def test_record_types_have_a_default_and_rows(org):
     (shown,) = org.query("SELECT RecordType.Name FROM Paint__c WHERE RecordType.DeveloperName = 'Red'")
     assert "Red" == shown["RecordType"]["Name"]
     assert (400, "INVALID_CROSS_REFERENCE_KEY") == refusal(refused)
+    forbidden = (
+        org.rest("POST", "sobjects/RecordType", {"Name": "x"}),
+        org.rest("DELETE", f"sobjects/RecordType/{ids['Red']}"),
+    )
+    assert [(400, "INVALID_TYPE_FOR_OPERATION")] * 2 == [refusal(answer) for answer in forbidden]
     infos = org.rest("GET", "sobjects/Paint__c/describe").json()["recordTypeInfos"]
     assert ["Red", "Deep Blue", "Old", "Master"] == [info["name"] for info in infos]
     assert ids["Deep_Blue"] in infos[1]["urls"]["layout"]
@@ -248,6 +255,24 @@ def test_a_hidden_field_is_not_there(org, limited):
     assert [(400, "INVALID_FIELD"), (400, "INVALID_FIELD_FOR_INSERT_UPDATE")] == [refusal(a) for a in writes]
     assert 204 == written.status_code
     assert ("secret", "y") == (org.get("Account", account)["Site"], org.get("Account", account)["Name"])
+
+
+def test_the_bulk_api_shows_no_more_than_rest(org, limited):
+    """A bulk query refuses a hidden field, and leaves out records that are not shared; encrypted texts are masked."""
+    fields = [{"name": "Secret__c", "type": "encryptedstring"}]
+    org.control("POST", "objects", {"name": "Kind__c", "fields": fields})
+    shown, hidden = (org.create("Kind__c", Name=name, Secret__c="1234") for name in ("shown", "hidden"))
+    user = {"username": "admin@standin.test"}
+    org.control("POST", "access", {**user, "object": "Account", "hidden": ["Site"]})
+    org.control("POST", "access", {**user, "records": [hidden]})
+
+    refused = limited("POST", "jobs/query", {"operation": "query", "query": "SELECT Site FROM Account"})
+    job = limited("POST", "jobs/query", {"operation": "query", "query": "SELECT Id, Secret__c FROM Kind__c"}).json()
+    wait(org, job["id"], "query")
+    rows = limited("GET", f"jobs/query/{job['id']}/results").text.split()
+
+    assert 400 == refused.status_code
+    assert ['"Id","Secret__c"', f'"{shown}","****"'] == rows
 
 
 def test_an_unshared_record_is_not_found(org, limited):

@@ -199,6 +199,7 @@ def test_a_lookup_to_several_objects_shows_what_it_points_to(org, family):
         ("SELECT Id FROM Account WHERE Nam = 'x'", "INVALID_FIELD", "Row:1:Column:30"),
         ("SELECT Id, Nope__r.Name\nFROM Account", "INVALID_FIELD", "Row:1:Column:12"),
         ("SELECT Id\nFROM Account\nWHERE", "MALFORMED_QUERY", "Row:3:Column:6"),
+        ("SELECT Id FROM Account WHERE Owner.Nope = 'x'", "INVALID_FIELD", "Row:1:Column:30"),
     ],
 )
 def test_a_wrong_query_is_told_where(org, text, code, place):

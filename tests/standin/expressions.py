@@ -13,6 +13,7 @@ from tests.standin.soql.words import AGGREGATES
 from tests.standin.store import Store
 from tests.standin.table import Record, Table
 
+Json = dict[str, Any]
 Getter = Callable[[Record], Any]
 Resolved = tuple[Field, Getter]
 NUMBERS = frozenset(["int", "double", "currency", "percent"])
@@ -110,7 +111,18 @@ def getter(store: Store, sobject: SObject, field: Field) -> Getter:
         return formulas.evaluator(field.formula, lambda path: resolve(store, sobject, path)[1], field)
     if field.type == "boolean":
         return lambda record: record.get(name, False)
+    if field.type == "encryptedstring":
+        return lambda record: masked(field.raw, record.get(name))
     return lambda record: record.get(name)
+
+
+def masked(raw: Json, value: str | None) -> str | None:
+    """What is shown of an encrypted text: nothing, or its last four characters."""
+    if value is None:
+        return None
+    sign = "X" if raw["mask"] == "X" else "*"
+    shown = 4 if raw["maskType"] in ("lastFour", "creditCard") else 0
+    return sign * (len(value) - shown) + value[len(value) - shown :]
 
 
 @cache
@@ -126,13 +138,20 @@ def _called(store: Store, sobject: SObject, call: Call) -> Resolved:
     if call.name in ("CONVERTCURRENCY", "CONVERTTIMEZONE"):
         return field, get
     if call.name == "TOLABEL":
+        if not field.raw["picklistValues"] and field.name not in ("Name", "RecordTypeId"):
+            raise Refused("INVALID_FIELD", f"field {field.name} does not support the function toLabel")
         labels = {v["value"]: v["label"] for v in field.raw["picklistValues"]}
-        return made_field(field.name, "string"), _applied(get, lambda value: labels.get(value, value))
+        return made_field(field.name, "string"), _applied(get, lambda value: _labelled(labels, value))
     if call.name == "FORMAT":
         return made_field(field.name, "string"), _applied(get, lambda value: _formatted(field, value))
     if field.type not in ("date", "datetime"):
         raise Refused("INVALID_FIELD", f"field {field.name} does not support the function {call.name}")
     return made_field(call.name, "date" if call.name == "DAY_ONLY" else "int"), _applied(get, DATE_PARTS[call.name])
+
+
+def _labelled(labels: dict[str, str], value: str) -> str:
+    """The label of a value; of each of several chosen ones."""
+    return ";".join(labels.get(part, part) for part in value.split(";"))
 
 
 def _applied(get: Getter, function: Callable[[Any], Any]) -> Getter:

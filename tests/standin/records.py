@@ -11,6 +11,7 @@ from tests.standin.store import Actor, Store
 from tests.standin.table import Record, Table
 
 Json = dict[str, Any]
+SUPPORTED = {"create": "createable", "update": "updateable", "delete": "deletable"}  #: as describe spells it
 WITH = "~with"  #: in a deleted child: the parent whose deletion took it along. No field can have this name.
 
 
@@ -26,6 +27,7 @@ def type_of(raw: Json) -> str:
 def insert(store: Store, table: Table, raw: Json, actor: Actor) -> str:
     """Create a record; returns its id."""
     sobject = table.sobject
+    _must_support(sobject, "create")
     store.spoil("insert", sobject.name, raw, {})
     values = _values(store, sobject, raw, creating=True)
     missing = [name for name in sobject.required if values.get(name) is None]
@@ -36,6 +38,13 @@ def insert(store: Store, table: Table, raw: Json, actor: Actor) -> str:
     store.duplicates.check(table, record, None, actor)
     store.put(table, record, actor)
     return str(record["Id"])
+
+
+def _must_support(sobject: SObject, operation: str) -> None:
+    """Refuse what an object's describe does not allow: create, update or delete."""
+    if not sobject.raw[SUPPORTED[operation]]:
+        message = f"entity type {sobject.name} does not support {operation}"
+        raise Refused("INVALID_TYPE_FOR_OPERATION", message, [])
 
 
 def _new_record(store: Store, table: Table, values: Json, actor: Actor) -> Record:
@@ -59,6 +68,7 @@ def _new_record(store: Store, table: Table, values: Json, actor: Actor) -> Recor
 def update(store: Store, table: Table, record_id: str, raw: Json, actor: Actor) -> None:
     """Change a living record."""
     old = living(table, record_id)
+    _must_support(table.sobject, "update")
     store.spoil("update", table.sobject.name, raw, old)
     values = _values(store, table.sobject, raw, creating=False)
     _forbid_duplicates(table, values, old["Id"])
@@ -88,9 +98,8 @@ def _name_person(record: Record) -> None:
 def delete(store: Store, table: Table, record_id: str, actor: Actor) -> None:
     """Move a record and its dependent children to the recycle bin; no outbound message follows, as in Salesforce."""
     old = living(table, record_id)
+    _must_support(table.sobject, "delete")
     store.spoil("delete", table.sobject.name, {}, old)
-    if not table.sobject.raw["deletable"]:
-        raise Refused("CANNOT_DELETE", f"entity type {table.sobject.name} cannot be deleted", [])
     whole = store.whole
     for relation in relations_of(whole, table.sobject):
         below = whole.tables[relation.child]
@@ -240,6 +249,8 @@ def _checked(store: Store, sobject: SObject, field: Field, value: Any) -> Any:
             message = f"Required fields are missing: [{field.name}]"
             raise Refused("REQUIRED_FIELD_MISSING", message, [field.name])
         return None
+    if kept == record_types.MASTER_ID:
+        return None  # the master record type is no row: such a record reads as without one
     if field.reference_to:
         problem = store.parent_problem(field.raw["label"], field.reference_to, kept)
         if problem is not None:

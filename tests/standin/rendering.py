@@ -71,10 +71,8 @@ def _column(store: Store, sobject: SObject, name: str) -> Column:
     field = sobject.find(name)
     if field is None:
         raise no_such_column(name, sobject)
-    if field.formula is not None:
+    if field.formula is not None or field.type == "encryptedstring":
         return field.name, getter(store, sobject, field), None
-    if field.type == "encryptedstring":
-        return field.name, lambda record: masked(field.raw, record.get(field.name)), None
     parts = sobject.compounds.get(field.name)
     if parts is None:
         return field.name, None, False if field.type == "boolean" else None
@@ -84,15 +82,6 @@ def _column(store: Store, sobject: SObject, name: str) -> Column:
         return whole if any(value is not None for value in whole.values()) else None
 
     return field.name, compose, None
-
-
-def masked(raw: Json, value: str | None) -> str | None:
-    """What is shown of an encrypted text: nothing, or its last four characters."""
-    if value is None:
-        return None
-    sign = "X" if raw["mask"] == "X" else "*"
-    shown = 4 if raw["maskType"] in ("lastFour", "creditCard") else 0
-    return sign * (len(value) - shown) + value[len(value) - shown :]
 
 
 def _item_column(store: Store, sobject: SObject, item: Item) -> Column:

@@ -77,6 +77,7 @@ class Store:
         self.tables: dict[str, Table] = {}
         self.relations: dict[str, list[Any]] = {}  #: kept by `relations`, by parent, until an object changes
         self.views: dict[str, Store] = {}  #: kept by `access`, by user, until something changes for all
+        self.seen_by: Callable[[str], Store] = lambda user_id: self  #: the store as a user sees it
         self.check_references = True
         self.round_decimals = False
         self.duplicates = DuplicateRules()

@@ -280,6 +280,7 @@ def test_order_limit_and_offset(store):
         ("SELECT Id FROM Account WHERE Description = 'x'", "INVALID_FIELD"),
         ("SELECT Id FROM Account WHERE Name INCLUDES ('x')", "INVALID_FIELD"),
         ("SELECT Id FROM Account USING SCOPE team", "MALFORMED_QUERY"),
+        ("SELECT toLabel(AnnualRevenue) x, COUNT(Id) FROM Account GROUP BY toLabel(AnnualRevenue)", "INVALID_FIELD"),
     ],
 )
 def test_names_and_types_are_checked(store, text, code):

@@ -49,7 +49,7 @@ def column(store: Store, sobject: SObject, expression: Expression, alias: str) -
         ]
     if field.type == "datetime":
         return title, lambda found: _datetimes([get(record) for record in found])
-    if field.formula is None and sobject.fields.get(field.name) is field:
+    if field.formula is None and field.type != "encryptedstring" and sobject.fields.get(field.name) is field:
         name = field.name
         return title, lambda found: [record.get(name) for record in found]
     return title, lambda found: [get(record) for record in found]

@@ -59,7 +59,7 @@ def _create(org: Org, request: Request) -> Reply:
 
 def _new_job(org: Org, request: Request, given: Json) -> Job:
     operation = choice(given, "operation", INGEST, None, "INVALIDOPERATION")
-    table = org.store.find_table(str(given.get("object")))
+    table = org.seen_by(request.who()).find_table(str(given.get("object")))
     if table is None:
         raise Refused("INVALIDENTITY", f"Unable to find object: {given.get('object')}")
     choice(given, "contentType", ("CSV",), "CSV", "INVALIDJOB")

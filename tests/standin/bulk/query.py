@@ -55,7 +55,7 @@ def _create(org: Org, request: Request) -> Reply:
         query=text,
         actor=asdict(request.who()),
     )
-    snapshot = extract.Snapshot(org.store, job)
+    snapshot = extract.Snapshot(org.seen_by(request.who()), job)
     job.object = snapshot.object
     org.bulk.count_query()
     org.bulk.add(job, None if org.bulk.settings["bulkSecondsQueued"] else snapshot)

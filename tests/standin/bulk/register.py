@@ -181,9 +181,9 @@ class Bulk:
 
     async def _work(self, job: Job) -> None:
         if job.loads:
-            await Load(self._store, self.spool, job, self).run()
+            await Load(self._store.seen_by(job.created_by), self.spool, job, self).run()
             return
-        snapshot = self._snapshots.get(job.id) or extract.Snapshot(self._store, job)
+        snapshot = self._snapshots.get(job.id) or extract.Snapshot(self._store.seen_by(job.created_by), job)
         await extract.run(self._store, self.spool, job, snapshot, self.save)
 
     def _fail(self, job: Job, message: str) -> None:

@@ -164,7 +164,7 @@ def query_all(asked: Asked) -> list[str]:
 def _query(asked: Asked, deleted_too: bool) -> list[str]:
     org, version = asked.org, asked.request.version
     user_id = asked.request.who().user_id
-    found = query.run(org.store, asked.call.text("queryString"), deleted_too, version, user_id)
+    found = query.run(org.seen_by(asked.request.who()), asked.call.text("queryString"), deleted_too, version, user_id)
     if found.counts:
         return [_page(asked, {"done": True, "records": [], "totalSize": found.total})]
     size = asked.call.option("QueryOptions", "batchSize")

@@ -59,7 +59,7 @@ def located(text: str, place: int, reason: str) -> str:
 
 def with_place(text: str, refused: Refused, name: str) -> Refused:
     """The same refusal, with the place where the query names what it is about."""
-    found = re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", text, re.IGNORECASE)
+    found = re.search(rf"(?<![\w.])(?:\w+\.)*{re.escape(name)}(?!\w)", text, re.IGNORECASE)
     if found is None:
         return refused
     return Refused(refused.code, located(text, found.start(), refused.message), refused.fields, refused.status)
