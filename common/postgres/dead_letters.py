@@ -109,10 +109,15 @@ class DeadLetters:
         with self._database.transaction() as tx:
             return [row[0] for row in tx.run(_Q["kept_for"], reason=reason)]
 
-    def close(self, ids: Sequence[int], state: str, *, attempts: int | None = None) -> None:
-        """Mark letters as replayed or discarded; where `attempts` is given, only if it has not failed again since."""
+    def close(self, ids: Sequence[int], state: str, *, attempts: int | None = None, who: str = "") -> int:
+        """Mark letters as replayed or discarded; where `attempts` is given, only if it has not failed again since.
+
+        Returns:
+            How many failed edits of the change log were given up with them.
+        """
         with self._database.transaction() as tx:
-            tx.run(_Q["close"], ids=list(ids), state=state, attempts=attempts)
+            tx.run(_Q["close"], ids=list(ids), state=state, attempts=attempts, who=who)
+            return len(tx.run(_Q["ignore_edits"], ids=list(ids), who=who)) if state == "discarded" else 0
 
     def reopen(self, table: str, record_id: str) -> int:
         """Failed edits of a record are tried once more; how many log rows there were."""

@@ -4,10 +4,10 @@ import argparse
 from typing import Any
 
 from common import config
+from common.postgres import mappings, status
 from common.postgres import migrate as migrations
-from common.postgres import status
 from common.postgres.connect import Database
-from functions.cli.tables import show
+from functions.cli.tables import print_json, show
 
 Groups = Any  #: argparse keeps the type of subparsers to itself
 
@@ -19,6 +19,7 @@ def add_to(groups: Groups) -> None:
     half.add_argument("--post", action="store_true", help="only what needs the new doors everywhere")
     migrate.set_defaults(run=_migrate)
     state = groups.add_parser("status", help="mappings, what waits, what failed")
+    state.add_argument("--json", action="store_true", help="for programs")
     state.set_defaults(run=_status)
 
 
@@ -28,10 +29,19 @@ def _migrate(chosen: argparse.Namespace, env: config.Environment) -> None:
     print("\n".join(f"ran {name}" for name in ran) or "up to date")
 
 
-def _status(_: argparse.Namespace, env: config.Environment) -> None:
+def _status(chosen: argparse.Namespace, env: config.Environment) -> None:
     with Database(config.database(env)) as database:
-        show(status.read(database))
-        for rows in status.api(database).values():
-            if rows:
-                print()
-                show(rows)
+        with database.transaction() as tx:
+            paused = mappings.paused_all(tx)
+        rows, api = status.read(database), status.api(database)
+    if chosen.json:
+        print_json({"paused": paused, "mappings": rows, **api})
+        return
+    if paused:
+        why = f": {paused['paused_why']}" if paused["paused_why"] else ""
+        print(f"EVERYTHING IS PAUSED since {paused['paused_at']:%Y-%m-%d %H:%M:%S%z} by {paused['paused_by']}{why}\n")
+    show(rows)
+    for more in api.values():
+        if more:
+            print()
+            show(more)

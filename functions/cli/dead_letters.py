@@ -12,6 +12,7 @@ from common.flows import dead_letters as flow
 from common.postgres.connect import Database
 from common.postgres.dead_letters import DeadLetters
 from common.postgres.mappings import MappingBook
+from functions.cli import people
 from functions.cli.tables import show
 
 Groups = Any  #: argparse keeps the type of subparsers to itself
@@ -80,8 +81,10 @@ def _discard(chosen: argparse.Namespace, env: config.Environment) -> None:
     with Database(config.database(env)) as database:
         letters = DeadLetters(database)
         ids = [letter["id"] for letter in _find(letters, _chosen(chosen, letters))]
-        letters.close(ids, "discarded")
+        edits = letters.close(ids, "discarded", who=people.who(env))
     print(f"{len(ids)} discarded")
+    if edits:
+        print(f"{edits} failed edits of the change log are given up with them")
 
 
 def _chosen(chosen: argparse.Namespace, letters: DeadLetters) -> list[int]:

@@ -13,6 +13,7 @@ from common.postgres import ddl, mappings
 from common.postgres.connect import Database, Transaction
 from common.salesforce import describe, wsdl
 from common.salesforce.session import Session
+from functions.cli import people
 from functions.cli.tables import show
 
 Groups = Any  #: argparse keeps the type of subparsers to itself
@@ -29,6 +30,8 @@ def add_to(groups: Groups) -> None:
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("object", help="API name, or schema.table")
+        if name == "pause":
+            command.add_argument("--why", help="shown in `isthmus status`")
         command.set_defaults(run=run)
     outbound = groups.add_parser("outbound-message", help="which fields an outbound message selects")
     register = outbound.add_subparsers(metavar="ACTION", required=True).add_parser("register", help="read its WSDL")
@@ -143,19 +146,22 @@ def _list(_: argparse.Namespace, env: config.Environment) -> None:
 
 
 def _pause(chosen: argparse.Namespace, env: config.Environment) -> None:
-    _switch(chosen.object, env, active=False)
+    _switch(chosen.object, env, active=False, why=chosen.why or "")
 
 
 def _resume(chosen: argparse.Namespace, env: config.Environment) -> None:
     _switch(chosen.object, env, active=True)
 
 
-def _switch(name: str, env: config.Environment, *, active: bool) -> None:
+def _switch(name: str, env: config.Environment, *, active: bool, why: str = "") -> None:
     with Database(config.database(env)) as database, database.transaction() as tx:
         found = _find(tx, name)
-        mappings.set_active(tx, [m.id for m in found], active)
+        mappings.set_active(tx, [m.id for m in found], active, people.who(env), why)
+        everything = mappings.paused_all(tx)
     for m in found:
         print(f"{m.sobject} <-> {m.table}: {'active' if active else 'paused'}")
+    if active and everything:
+        print("note: everything is paused; `isthmus resume` lets it go")
 
 
 def _delete(chosen: argparse.Namespace, env: config.Environment) -> None:

@@ -52,9 +52,21 @@ SELECT id
 -- close --
 -- A person has decided. Where :attempts is given, not if it has failed once more since it was looked at.
 UPDATE isthmus.dead_letter
-   SET state = :state ::isthmus.dead_letter_state, updated_at = now()
+   SET state = :state ::isthmus.dead_letter_state, updated_at = now(), decided_by = :who
  WHERE id = ANY (:ids)
    AND (:attempts ::integer IS NULL OR attempts = :attempts)
+
+-- ignore_edits --
+-- What a person gives up here is given up in the change log too: the failed edits that these letters are about.
+UPDATE isthmus.change_log AS c
+   SET state = 'ignored', processed_at = now(), claim = NULL, decided_at = now(), decided_by = :who,
+       decided_why = 'dead letter discarded'
+  FROM isthmus.dead_letter AS d
+ WHERE d.id = ANY (:ids)
+   AND d.topic = 'postgres-changes'
+   AND c.claim::text = d.event_id
+   AND c.state = 'failed'
+RETURNING c.id
 
 -- heal --
 -- A later edit of these records has arrived in Salesforce: their older failures are history.

@@ -20,6 +20,9 @@ COMMANDS = [
     [], ["migrate"], ["status"], ["mapping"], ["mapping", "create"], ["mapping", "list"], ["mapping", "pause"],
     ["mapping", "resume"], ["mapping", "delete"], ["outbound-message"], ["outbound-message", "register"],
     ["dead-letters"], ["dead-letters", "list"], ["dead-letters", "show"], ["dead-letters", "replay"],
+    ["failures"], ["failures", "list"], ["failures", "show"], ["failures", "retry"], ["failures", "ignore"],
+    ["conflicts"], ["conflicts", "list"], ["conflicts", "show"], ["conflicts", "resolve"],
+    ["deletes"], ["deletes", "list"], ["deletes", "allow"], ["deletes", "refuse"], ["pause"], ["resume"],
     ["dead-letters", "discard"],
 ]  # fmt: skip
 
@@ -102,6 +105,10 @@ def test_what_cannot_be_done_is_one_sentence(arguments: list[str], settings: Map
 
 
 ONLINE = [
+    (["failures", "retry"], "Name --object, --record or --reason"),
+    (["failures", "ignore", "--record", "x"], "no failed edit of x"),
+    (["conflicts", "show", "7"], "there is no conflict 7"),
+    (["deletes", "refuse", "Account"], "Account is not mapped"),
     (["mapping", "pause", "Account"], "Account is not mapped"),
     (["mapping", "delete", "salesforce.account"], "is not mapped"),
     (["dead-letters", "show", "7"], "there is no dead letter 7"),
