@@ -30,6 +30,7 @@ def test_the_page_tells_what_there_is_and_what_happens(org, page):
     assert "<td>v67.0/limits</td><td>503</td>" in text.replace(' class="long"', "")
     assert "moved by 7,200 s" in text
     assert "<td>To us</td>" in text
+    assert "Nobody listens; 0 events were delivered" in text
 
 
 def test_the_page_shows_text_as_text(org, page):

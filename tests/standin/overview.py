@@ -28,7 +28,7 @@ async function order(method, path, body) {
 
 def home(org: Org) -> str:
     """The body of the page at /."""
-    left = f"{_objects(org)}{_queues(org)}{_jobs(org)}"
+    left = f"{_objects(org)}{_queues(org)}{_jobs(org)}{_events(org)}"
     right = f"{_clock(org)}{_faults(org)}{_calls(org)}"
     note = "<p>Change a record here as a person in Salesforce would: whoever listens is told.</p>"
     end = '<p><small>Control API: <a href="/standin/">/standin/</a>, explained in the stand-in\'s README.</small></p>'
@@ -71,6 +71,13 @@ def _jobs(org: Org) -> str:
     newest = sorted(jobs, key=lambda job: job.created_at, reverse=True)[:SHOWN_JOBS]
     rows = (_row(job.operation, job.object, job.state, f"{job.processed:,}", f"{job.failed:,}") for job in newest)
     return _table("Bulk jobs", ("Operation", "Object", "State", "Processed", "Failed"), rows, "None.")
+
+
+def _events(org: Org) -> str:
+    streams = [stream.shown() for stream in org.events.streams]
+    rows = (_row(one["topic"] or "not told yet", one["pending"], one["position"]) for one in streams)
+    none = f"Nobody listens; {org.events.usage.delivered:,} events were delivered in 24 hours."
+    return _table("Event subscriptions", ("Topic", "Still asked for", "Read up to"), rows, none)
 
 
 def _clock(org: Org) -> str:
