@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from tests.standin import soap
+from tests.standin import outbound_xml
 from tests.standin.faults.register import Faults
 from tests.standin.outbound import Definition, Notification, OutboundQueue
 
@@ -77,7 +77,7 @@ class Deliverer:
 def _send(post: "Poster", endpoint: str, body: bytes) -> str | None:
     """Why the message was not taken; None when it was."""
     try:
-        return soap.ack_problem(*post.post(endpoint, body))
+        return outbound_xml.ack_problem(*post.post(endpoint, body))
     except (OSError, http.client.HTTPException, ValueError) as exc:
         return f"{type(exc).__name__}: {exc}"
 

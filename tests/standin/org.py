@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from tests.standin import outbound, record_types, soap
+from tests.standin import outbound, outbound_xml, record_types
 from tests.standin.access import Access
 from tests.standin.auth import Client, Login, Refresh, Session, Sessions
 from tests.standin.bulk import register
@@ -194,12 +194,12 @@ class Org:
             fields = self.outbound_fields(definition, table.sobject)
             records = [self._with_formulas(table, n.record_id, fields) for n in batch]
             written = [
-                soap.notification(
+                outbound_xml.notification(
                     n.id, definition.object, fields, record if record and not record["IsDeleted"] else None
                 )
                 for n, record in zip(batch, records, strict=True)
             ]
-        return soap.message(self._outbound_header(definition), written)
+        return outbound_xml.message(self._outbound_header(definition), written)
 
     def _with_formulas(self, table: Table, record_id: str, fields: list[Field]) -> Record | None:
         """A record with the values of its formula fields, as they are now."""

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from xml.sax.saxutils import quoteattr
 
+from tests.standin.outbound_xml import OUTBOUND, SOBJECT
 from tests.standin.schema import Field
-from tests.standin.soap import OUTBOUND, SOBJECT
 
 ENTERPRISE = "urn:enterprise.soap.sforce.com"
 XSD = "http://www.w3.org/2001/XMLSchema"

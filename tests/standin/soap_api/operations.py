@@ -10,7 +10,7 @@ from tests.standin.composite import subrequest
 from tests.standin.cursors import MIN_PAGE, PAGE
 from tests.standin.errors import Refused
 from tests.standin.org import Org
-from tests.standin.soap import text_of
+from tests.standin.outbound_xml import text_of
 from tests.standin.soap_api import people, sobjects
 from tests.standin.soap_api.envelope import Call, local, xml
 from tests.standin.sobject_rest import MAX_BATCH, table_of_id
