@@ -113,10 +113,11 @@ def _body(schema: Schema, values: Record) -> bytes:
 
 
 def _update(schema: Schema, old: Record, new: Record, diffs: bool) -> tuple[bytes, bytes, int]:
-    """Header bitmaps, body and weight of an update: only what changed; LastModifiedDate always."""
+    """Header bitmaps, body and weight of an update: only what changed; LastModifiedDate always, if the record has it."""
     names = [name for name, value in new.items() if old.get(name) != value]
     names += [name for name in old if name not in new]
     names = [name for name in dict.fromkeys([*names, "LastModifiedDate"]) if name in schema.places]
+    names = names if "LastModifiedDate" in new else names[:-1]
     values: dict[str, Any] = {name: new.get(name) for name in names}
     nulled = [name for name in names if values[name] is None]
     diffed = []

@@ -14,7 +14,7 @@ from tests.standin.events import capture
 from tests.standin.events.failures import Failed
 from tests.standin.events.log import Event, replay_number
 from tests.standin.org import Org
-from tests.standin.store import Committed
+from tests.standin.store import Actor, Committed
 from tests.standin.web import Reply, Request, wrong_method
 
 Json = dict[str, Any]
@@ -32,7 +32,10 @@ CALLS = (
     ("GET, POST events/managed", 'managed subscriptions: {"developerName", "topic", "preset", "state"}'),
     ("POST events/gap", '{"object", "ids", "type": "UPDATE"}: a gap event'),
     ("POST events/overflow", '{"object"}: an overflow event'),
-    ("POST events/merged", '{"object", "ids", "fields": {...}}: one update event of several records'),
+    (
+        "POST events/update",
+        '{"object", "ids", "fields", "automatic"}: an update event, merged where there are several ids',
+    ),
     ("POST events/duplicate", '{"last": n} or {"replayId"}: the same events once more'),
     ("POST events/lose", '{"next": n}: the next n events get lost'),
     ("GET, POST events/streams", 'open subscriptions; {"error": "service.unavailable"} ends all of them'),
@@ -140,17 +143,19 @@ def _overflow(org: Org, given: Json) -> Json:
     return _gap(org, given, "GAP_OVERFLOW", [capture.OVERFLOW_ID])
 
 
-def _merged(org: Org, given: Json) -> Json:
-    """One update of several records; the records themselves do not change."""
-    table = org.store.table(given["object"])
-    stamp = org.clock.stamp()
-    values = {name: table.sobject.fields[name].check(value) for name, value in given["fields"].items()}
+def _update(org: Org, given: Json) -> Json:
+    """One update of one or several records, which themselves do not change.
+
+    An automatic one, as geocoding makes it, names no caller and moves no date.
+    """
+    sobject = org.store.table(given["object"]).sobject
+    values = {name: sobject.fields[name].check(value) for name, value in given["fields"].items()}
+    automatic = bool(given.get("automatic"))
+    moved = {} if automatic else {"LastModifiedDate": org.clock.stamp()}
     old = {"IsDeleted": False}
-    new = {**old, **values, "LastModifiedDate": stamp}
-    actor = org.ui
-    changes = [Committed(table.sobject, record_id, old, new, actor) for record_id in given["ids"]]
-    rules = replace(capture.Rules(), merge=True)
-    commit = capture.Commit(changes, frozenset(), org.events.moment(), rules, 0)
+    actor = Actor(org.ui.user_id) if automatic else org.ui
+    changes = [Committed(sobject, key, old, {**old, **values, **moved}, actor) for key in given["ids"]]
+    commit = capture.Commit(changes, frozenset(), org.events.moment(), capture.Rules(), 0)
     return _put(org, [replace(event, number=0, replay=0) for event in commit.events(org.events.registry)])
 
 
@@ -206,7 +211,7 @@ DONE: dict[str, Callable[[Org, Json], Json]] = {
     "managed": _managed,
     "gap": _gap,
     "overflow": _overflow,
-    "merged": _merged,
+    "update": _update,
     "duplicate": _duplicate,
     "lose": _lose,
     "streams": _break,

@@ -8,7 +8,6 @@ from typing import Protocol
 
 RETENTION_SECONDS = 72 * 3600.0
 MAX_EVENTS = 200_000  #: kept at most, so that memory stays bounded whatever is written in 72 hours
-MAX_UNMADE = 50_000  #: changes whose events are not made yet; they hold whole records
 TRIM_FROM = 1000
 REPLAY_TAIL = b"\x00\x00"
 
@@ -60,12 +59,9 @@ class Batch:
         self._make = make
 
     @property
-    def is_made(self) -> bool:
-        return self._events is not None
-
-    @property
     def size(self) -> int:
-        return self.last - self.first + 1 if self._events is None else len(self._events)
+        """How many events it may hold."""
+        return self.last - self.first + 1
 
     def events(self) -> list[Event]:
         if self._events is None:
@@ -83,9 +79,7 @@ class Log:
         self._batches: list[Batch] = []
         self._lasts: list[int] = []
         self._start = 0
-        self._unmade: dict[int, Batch] = {}
         self._events = 0
-        self._unmade_changes = 0
         self.floor = 0  #: everything up to here has expired
         self.newest = 1_000_000  #: the last number that was given
         self.on_append: Callable[[], None] = lambda: None
@@ -108,32 +102,13 @@ class Log:
             self._batches.append(batch)
             self._lasts.append(batch.last)
             self._events += batch.size
-            if not batch.is_made:
-                self._unmade[batch.first] = batch
-                self._unmade_changes += batch.size
-            self._bound()
+            while self._events > MAX_EVENTS and self._start < len(self._batches) - 1:
+                self._drop_oldest()
         self.on_append()
-
-    def _bound(self) -> None:
-        while self._events > MAX_EVENTS and self._start < len(self._batches) - 1:
-            self._drop_oldest()
-        while self._unmade_changes > MAX_UNMADE:
-            self._make(next(iter(self._unmade.values())))
-
-    def _make(self, batch: Batch) -> list[Event]:
-        if not batch.is_made:
-            before = batch.size
-            self._unmade_changes -= before
-            del self._unmade[batch.first]
-            self._events += len(batch.events()) - before
-        return batch.events()
 
     def _drop_oldest(self) -> None:
         batch = self._batches[self._start]
         self._events -= batch.size
-        if not batch.is_made:
-            self._unmade_changes -= batch.size
-            del self._unmade[batch.first]
         self.floor = max(self.floor, batch.last)
         self._start += 1
         if self._start >= TRIM_FROM:
@@ -182,7 +157,7 @@ class Log:
     def _after(self, number: int) -> Iterator[Event]:
         place = max(self._start, bisect_right(self._lasts, number, lo=self._start))
         for batch in self._batches[place:]:
-            for event in self._make(batch):
+            for event in batch.events():
                 if event.number > number:
                     yield event
 
@@ -191,16 +166,14 @@ class Log:
         found: list[Event] = []
         with self._lock:
             for batch in reversed(self._batches[self._start :]):
-                found += [e for e in reversed(self._make(batch)) if entities is None or e.entity in entities]
+                found += [e for e in reversed(batch.events()) if entities is None or e.entity in entities]
                 if len(found) >= limit:
                     break
         return found[:limit][::-1]
 
     def batches(self) -> Iterable[Batch]:
-        """All that is kept, made."""
+        """All that is kept, the oldest first."""
         with self._lock:
-            for batch in self._batches[self._start :]:
-                self._make(batch)
             return self._batches[self._start :]
 
     @property
