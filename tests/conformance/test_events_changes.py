@@ -167,3 +167,21 @@ def test_custom_objects_and_new_fields_are_followed(org, pubsub):
     assert 22 == len(second.event.schema_id)
     assert (-2206396800000, 23400250) == (before["Born__c"], before["Wakes__c"])
     assert ("Badge__c" in before, after["Badge__c"]) == (False, "7")
+
+
+def test_formulas_are_told_with_their_record(org, pubsub):
+    """CREATE has their value; an update that moves them names them too; one that does not leaves them out."""
+    fields = [
+        {"name": "Price__c", "type": "currency"},
+        {"name": "Gross__c", "type": "currency", "calculated": True, "calculatedFormula": "Price__c * 2"},
+    ]
+    org.control("POST", "objects", {"name": "Ware__c", "fields": fields})
+    with pubsub.subscribe("/data/Ware__ChangeEvent") as wares:
+        made = org.create("Ware__c", Name="A", Price__c=2)
+        org.rest("PATCH", f"sobjects/Ware__c/{made}", {"Price__c": 3})
+        org.rest("PATCH", f"sobjects/Ware__c/{made}", {"Name": "B"})
+        created, moved, named = wares.events(3)
+
+    assert [4.0, 6.0, None] == [event["Gross__c"] for event in (created, moved, named)]
+    assert ["LastModifiedDate", "Price__c", "Gross__c"] == header(moved)["changedFields"]
+    assert ["Name", "LastModifiedDate"] == header(named)["changedFields"]

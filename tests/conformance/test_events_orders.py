@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.standin.bulk.driving import load
+
 ACCOUNTS = "/data/AccountChangeEvent"
 
 
@@ -152,14 +154,21 @@ def test_people_see_what_was_told(org):
 
 
 def test_hard_deletes_are_not_told(org, pubsub):
-    """Emptying the recycle bin makes no event; the deletion before it did."""
+    """A record that goes for good, past the recycle bin, makes no event."""
     made = org.create("Account", Name="Acme")
-    org.rest("DELETE", f"sobjects/Account/{made}")
-    job = org.rest("POST", "jobs/ingest", {"object": "Account", "operation": "hardDelete"}).json()
-    org.http.put(f"{org.url}/{job['contentUrl']}", data=f"Id\n{made}\n", headers={"Content-Type": "text/csv"})
-    org.rest("PATCH", f"jobs/ingest/{job['id']}", {"state": "UploadComplete"})
+    job = load(org, f"Id\n{made}\n", "hardDelete")
     org.create("Account", Name="next")
     with pubsub.subscribe(ACCOUNTS, preset="EARLIEST") as accounts:
-        kinds = [header(event, "changeType")[0] for event in accounts.events(3)]
+        kinds = [header(event, "changeType")[0] for event in accounts.events(2)]
 
-    assert ["CREATE", "DELETE", "CREATE"] == kinds
+    assert ("JobComplete", 0) == (job["state"], job["numberRecordsFailed"])
+    assert ["CREATE", "CREATE"] == kinds
+
+
+def test_bulk_jobs_are_named_as_their_channel(org, accounts):
+    """`bulkapi` in the origin, with the job's version and the caller's name."""
+    load(org, "Name\nA\nB\n")
+
+    origins = [header(event, "changeOrigin", "sequenceNumber") for event in accounts.events(2)]
+
+    assert [("com/salesforce/api/bulkapi/67.0;client=", n) for n in (1, 2)] == origins

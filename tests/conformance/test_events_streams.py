@@ -38,7 +38,9 @@ def test_no_more_is_sent_than_was_asked_for(org, pubsub):
 
 def test_a_large_answer_is_cut(org, pubsub):
     """A response holds 3 MB at most; the rest comes in the next one."""
-    org.control("POST", "objects", {"name": "Wide__c", "fields": [{"name": "L__c", "type": "textarea", "length": 131072}]})
+    org.control(
+        "POST", "objects", {"name": "Wide__c", "fields": [{"name": "L__c", "type": "textarea", "length": 131072}]}
+    )
     listed = [{"attributes": {"type": "Wide__c"}, "Name": f"A{n}", "L__c": str(n % 10) * 100_000} for n in range(40)]
     with pubsub.subscribe("/data/Wide__ChangeEvent", count=100) as accounts:
         org.rest("POST", "composite/sobjects", {"records": listed})

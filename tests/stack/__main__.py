@@ -72,7 +72,7 @@ def _show_latencies(client: sample.Client, rows: sample.Rows) -> None:
 def _show_addresses(stack: Stack) -> None:
     print(
         f"""
-Salesforce (stand-in)    {stack.standin_url}/
+Salesforce (stand-in)    {stack.standin_url}/   (events: gRPC on {stack.standin_events})
 Postgres                 {stack.postgres.url()}   (make psql)
 Pub/Sub                  {stack.environment["PUBSUB_EMULATOR_HOST"]}
 Cloud Scheduler          {stack.environment["SCHEDULER_EMULATOR_HOST"]}

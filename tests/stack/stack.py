@@ -53,6 +53,7 @@ class Stack:
         self.uses_emulator = pubsub != "broker" and emulator.find() is not None
         self.pubsub_port = ports.PUBSUB + offset
         self.standin_url = f"http://127.0.0.1:{ports.STANDIN + offset}"
+        self.standin_events = f"127.0.0.1:{ports.STANDIN_EVENTS + offset}"
         self.environment = {
             "DATABASE_URL": self.postgres.url(),
             "SF_LOGIN_URL": self.standin_url,
@@ -69,8 +70,8 @@ class Stack:
         self.pubsub = self._pubsub()
         self.standin = self._child(
             "standin",
-            python("-m", "tests.standin", "--port", str(ports.STANDIN + offset), "--data", str(folder / "standin"),
-                   "--seed-org", ORG),
+            python("-m", "tests.standin", "--port", str(ports.STANDIN + offset), "--grpc-port", str(ports.STANDIN_EVENTS + offset),
+                   "--data", str(folder / "standin"), "--seed-org", ORG),
         )  # fmt: skip
         self.doors = {name: self._door(name) for name in DOORS}
         self.scheduler = self._child(
@@ -154,7 +155,14 @@ class Stack:
             raise
 
     def _refuse_taken_ports(self) -> None:
-        wanted = [ports.POSTGRES, ports.PUBSUB, ports.SCHEDULER, ports.STANDIN, *(ports.door(d) for d in DOORS)]
+        wanted = [
+            ports.POSTGRES,
+            ports.PUBSUB,
+            ports.SCHEDULER,
+            ports.STANDIN,
+            ports.STANDIN_EVENTS,
+            *(ports.door(d) for d in DOORS),
+        ]
         taken = [str(p + self.offset) for p in wanted if takes_connections(p + self.offset)]
         if taken:
             raise SystemExit(

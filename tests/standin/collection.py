@@ -6,6 +6,8 @@ from typing import Any
 
 from tests.standin import query, records
 from tests.standin.errors import Refused, Unreadable, not_found
+from tests.standin.events import publishing
+from tests.standin.events import rest as event_rest
 from tests.standin.org import Org
 from tests.standin.schema import Field
 from tests.standin.sobject_rest import MAX_BATCH, table_of_id
@@ -102,6 +104,9 @@ def _table_of(org: Org, request: Request, raw: Json) -> Table:
 
 
 def _create(org: Org, request: Request, raw: Json) -> Json:
+    event = event_rest.event_of(org, str(records.type_of(raw))) if org.events.topics.platform_events else None
+    if event is not None:
+        return publishing.by_rest(org.events, event, raw, request.who())
     return {
         "id": records.insert(org.seen_by(request.who()), _table_of(org, request, raw), raw, request.who()),
         "made": True,

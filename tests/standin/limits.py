@@ -3,7 +3,7 @@
 from tests.standin.org import Org
 from tests.standin.web import Json, Reply, Request
 
-#: What an Enterprise org may use, by the names that /limits has. Only calls, bulk batches and bulk queries are counted.
+#: What an Enterprise org may use, by the names that /limits has. Calls, bulk jobs and delivered events are counted.
 FULL = {
     "AnalyticsExternalDataSizeMB": 40_960,
     "ConcurrentAsyncGetReportInstances": 200,
@@ -64,6 +64,8 @@ def answer(org: Org, request: Request, rest: list[str]) -> Reply:
     request.resource = "limits"
     most = int(org.settings["dailyApiRequests"])
     used: Json = {"DailyApiRequests": {"Max": most, "Remaining": max(0, most - org.calls.used_today)}}
+    daily = int(org.settings["dailyDeliveredEvents"])
+    used["DailyDeliveredPlatformEvents"] = {"Max": daily, "Remaining": max(0, daily - org.events.usage.delivered)}
     full = {name: {"Max": value, "Remaining": value} for name, value in FULL.items()}
     return Reply(200, full | org.bulk.remaining() | used)
 

@@ -7,6 +7,7 @@ from tests.standin.bulk import ingest
 from tests.standin.bulk import query as bulk_query
 from tests.standin.cursors import MIN_PAGE, PAGE
 from tests.standin.errors import Refused, not_found
+from tests.standin.events import rest as event_rest
 from tests.standin.org import Org
 from tests.standin.web import Json, Reply, Request, flag, wrong_method
 
@@ -39,6 +40,8 @@ def dispatch(org: Org, request: Request) -> Reply:
     request.method = request.query.get("_HttpMethod", request.method) if request.query_string else request.method
     rest = segments[1:]
     match rest:
+        case ["sobjects", name, *more] if (event := event_rest.event_of(org, name)) is not None:
+            return event_rest.answer(org, request, event, more)
         case ["sobjects", *more]:
             return sobject_rest.answer(org, request, more)
         case ["composite", *more]:

@@ -11,6 +11,7 @@ from tests.standin.clock import Clock
 from tests.standin.events.bell import Bell
 from tests.standin.events.capture import Commit, Rules
 from tests.standin.events.change import Moment
+from tests.standin.events.computed import Computed
 from tests.standin.events.log import Batch, Event, Log
 from tests.standin.events.managed import Managed
 from tests.standin.events.registry import Registry
@@ -30,6 +31,7 @@ class Hub:
     def __init__(self, store: Store, clock: Clock, settings: Json, journal: Callable[[Json], None]) -> None:
         self._clock = clock
         self._store = store
+        self._computed = Computed(store)
         self._journal = journal
         self.topics = Topics(store, settings)
         self.registry = Registry()
@@ -58,6 +60,7 @@ class Hub:
         untracked = self.topics.untracked(entities)
         if entities <= untracked:
             return {}
+        told = [self._computed.added(c) for c in told]
         commit = Commit(told, untracked, self.moment(), self._rules(), self.log.reserve(len(told)))
         if self.to_lose:
             return {"events": self._add_what_is_left(commit)}
@@ -169,7 +172,7 @@ class Hub:
         for events in entry.get("events", ()):
             self._restore(events)
         if "tx" in entry:
-            commit = _commit(entry, self._store)
+            commit = _commit(entry, self._store, self._computed)
             self._last_number = max(self._last_number, commit.moment.number)
             self._enter(commit)
 
@@ -199,7 +202,7 @@ def _transaction(commit: Commit, changes: Sequence[Committed]) -> Json:
     return found
 
 
-def _commit(entry: Json, store: Store) -> Commit:
+def _commit(entry: Json, store: Store, computed: Computed) -> Commit:
     given, records = entry["tx"], entry["records"]
     actors = [Actor(a[0], "", True, *a[1:]) if a else None for a in given["actors"]]
     who = given.get("who") or [0] * len(records)
@@ -208,6 +211,6 @@ def _commit(entry: Json, store: Store) -> Commit:
         table = store.tables[name]
         old = table.records.get(record["Id"])
         changes.append(Committed(table.sobject, record["Id"], old, record, actors[place]))
-    told = [c for c in changes if c.actor is not None]
+    told = [computed.added(c) for c in changes if c.actor is not None]
     moment = Moment(given["key"], given["number"], given["at"])
     return Commit(told, frozenset(given.get("untracked", ())), moment, Rules(*given.get("rules", ())), given["first"])

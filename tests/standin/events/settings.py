@@ -10,6 +10,6 @@ SETTINGS: dict[str, Any] = {
     "eventKeepaliveSeconds": 270.0,  #: at most this long without a message while events are asked for
     "eventIdleSeconds": 60.0,  #: a stream on which nothing is asked for ends after this long
     "publishIdleSeconds": 1800.0,  #: a publishing stream on which nothing is published ends after this long
-    "dailyDeliveredEvents": 50_000,
+    "dailyDeliveredEvents": 25_000,  #: of an Enterprise org
     "enforceDeliveryLimit": False,
 }
