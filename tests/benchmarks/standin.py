@@ -51,7 +51,8 @@ class _Client:
         return text
 
     def send(self, path: str, file: Path) -> None:
-        """PUT a file, piece by piece."""
+        """PUT a file, piece by piece; over a new connection, since a job takes longer than an idle one is kept."""
+        self._connection.close()
         with file.open("rb") as body:
             headers = {**self._headers, "Content-Type": "text/csv", "Content-Length": str(file.stat().st_size)}
             self._connection.request("PUT", path, body, headers)
@@ -179,6 +180,7 @@ def _load(org: Standin, client: _Client, file: Path, count: int) -> None:
 
 
 def _extract(org: Standin, client: _Client, count: int) -> None:
+    client.close()
     asked = json.dumps({"operation": "query", "query": f"SELECT {FIELDS} FROM Account"}).encode()
     job_id = json.loads(client.call("POST", f"{ROOT}/jobs/query", asked))["id"]
     assert count == _wait(org, job_id, "query")["numberRecordsProcessed"]

@@ -436,3 +436,41 @@ def test_loaded_records_send_outbound_messages(org):
         receiver.close()
 
     assert "A" == fields_of(notification)["Name"]
+
+
+def test_a_load_keeps_to_what_its_user_may(org):
+    """A hidden field is no header, a read-only one fails its records, a record that is not shared is not there."""
+    user = "integration@standin.test"
+    hidden = org.create("Account", Name="hidden")
+    org.control("POST", "access", {"username": user, "object": "Account", "hidden": ["Fax"], "readOnly": ["Phone"]})
+    org.control("POST", "access", {"username": user, "records": [hidden]})
+
+    unknown = load(org, "Name,Fax\nA,1\n")
+    read_only = load(org, "Name,Phone\nA,1\n")
+    update = load(org, f"Id,Name\n{hidden},changed\n", "update")
+
+    failed = [rows(results(org, job["id"], "failedResults"))[0]["sf__Error"] for job in (read_only, update)]
+    assert "InvalidBatch : Field name not found : Fax" == unknown["errorMessage"]
+    assert ["INVALID_FIELD_FOR_INSERT_UPDATE", "INVALID_CROSS_REFERENCE_KEY"] == [text.split(":")[0] for text in failed]
+
+
+def test_change_events_name_the_bulk_api(org, pubsub):
+    """`changeOrigin` has the channel and the client that made the job; a hard delete tells nobody."""
+    call = {"Sforce-Call-Options": "client=loader"}
+    body = {"object": "Account", "operation": "insert"}
+    with pubsub.subscribe("/data/AccountChangeEvent", preset="EARLIEST") as accounts:
+        job_id = org.rest("POST", "jobs/ingest", body, headers=call).json()["id"]
+        upload(org, job_id, "Name\nA\nB\n")
+        patch(org, job_id, "UploadComplete")
+        wait(org, job_id)
+        made = [event["ChangeEventHeader"] for event in accounts.events(2)]
+        load(org, f"Id\n{made[0]['recordIds'][0]}\n", "hardDelete")
+        load(org, f"Id\n{made[1]['recordIds'][0]}\n", "delete")
+        (after,) = accounts.events(1)
+
+    origins = {header["changeOrigin"] for header in made}
+    assert {"com/salesforce/api/bulkapi/67.0;client=loader"} == origins
+    assert ("DELETE", made[1]["recordIds"]) == (
+        after["ChangeEventHeader"]["changeType"],
+        after["ChangeEventHeader"]["recordIds"],
+    )

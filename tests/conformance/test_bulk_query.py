@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import requests
 
 from tests.standin.bulk.driving import ask, load, page, patch, rows, wait
 from tests.standin.driving import ROOT, VERSION
@@ -271,3 +272,35 @@ def test_faults_strike_bulk_calls_too(org):
     answers = [page(org, job["id"]) for _ in range(2)]
 
     assert [503, 200] == [answer.status_code for answer in answers]
+
+
+def test_a_query_shows_what_its_user_may_see(org):
+    """A hidden field is no column, a record that is not shared is not among the rows."""
+    user = "integration@standin.test"
+    hidden = org.create("Account", Name="hidden")
+    org.create("Account", Name="shown")
+    org.control("POST", "access", {"username": user, "object": "Account", "hidden": ["Fax"]})
+    org.control("POST", "access", {"username": user, "records": [hidden]})
+
+    refused = create(org, "SELECT Fax FROM Account")
+    job = ask(org, "SELECT Name FROM Account")
+
+    assert (400, "INVALID_FIELD") == codes(refused)
+    assert '"Name"\n"shown"\n' == page(org, job["id"]).text
+
+
+def test_results_that_break_off_are_fetched_again(org):
+    """The client gets what was sent and hears that it is not all; the same locator then gives the whole page."""
+    load(org, "Name\n" + "".join(f"{n:0100}\n" for n in range(2000)))
+    job = ask(org, "SELECT Name FROM Account ORDER BY Id")
+    org.control("POST", "faults", {"match": "/results", "drop_in_body": 100_000, "times": 1})
+
+    broken = org.rest("GET", f"jobs/query/{job['id']}/results", stream=True)
+    got = b""
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        for piece in broken.iter_content(1000):
+            got += piece
+    whole = page(org, job["id"]).content
+
+    assert 90_000 < len(got) <= 100_000 < len(whole) == int(broken.headers["Content-Length"])
+    assert whole.startswith(got)

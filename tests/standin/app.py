@@ -68,6 +68,9 @@ async def _finish(reply: Reply, send: Send) -> None:
         await _send_stream(reply, reply.body, send)
         return
     body = reply.encoded()
+    if reply.cut_after is not None:
+        await _send_stream(reply, Stream([body], len(body)), send)
+        return
     await _send_start(reply, len(body), send)
     await send({"type": "http.response.body", "body": body})
 
@@ -81,10 +84,23 @@ async def _send_start(reply: Reply, length: int | None, send: Send) -> None:
 
 async def _send_stream(reply: Reply, body: Stream, send: Send) -> None:
     await _send_start(reply, body.length, send)
+    left = reply.cut_after
     for piece in body.pieces:
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": piece[:left], "more_body": True})
+        if left is not None and (left := left - len(piece)) <= 0:
+            await _hang_up(send)
+            return
         await asyncio.sleep(0)  # a client that reads fast would keep every other call waiting
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _hang_up(send: Any) -> None:
+    """Close the connection once what was written has been sent."""
+    cycle = send.__self__
+    cycle.transport.close()
+    while not cycle.disconnected:
+        cycle.message_event.clear()
+        await cycle.message_event.wait()
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -75,10 +75,10 @@ class Org:
         self.store.listeners.append(self.events.committed)
         self.sessions.on_expiry = self.events.bell.ring
         self.store.spoil = self.faults.spoil
-        self.bulk = Bulk(self.store, lambda: self.settings, self.write, data)
-        self._deliverer = Deliverer(self.queue, self.outbound_body, self.faults)
         self.access = Access()
         self.store.seen_by = lambda user_id: self.access.seen_by(self.store, user_id)
+        self.bulk = Bulk(self.store, lambda: self.settings, self.write, data)
+        self._deliverer = Deliverer(self.queue, self.outbound_body, self.faults)
         self.ui = Actor("")
 
     def seen_by(self, actor: Actor) -> Store:

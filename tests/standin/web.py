@@ -85,6 +85,7 @@ class Reply:
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     content_type: str = JSON_TYPE
+    cut_after: int | None = None  #: bytes of the body after which the connection ends (a fault)
 
     def encoded(self) -> bytes:
         if isinstance(self.body, bytes):

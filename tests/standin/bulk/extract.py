@@ -11,6 +11,7 @@ from tests.standin import query
 from tests.standin.bulk import select
 from tests.standin.bulk.cells import Column, column
 from tests.standin.bulk.jobs import COMPLETE, Job
+from tests.standin.bulk.load import Office
 from tests.standin.bulk.sheet import DELIMITERS, in_columns, written
 from tests.standin.bulk.spool import OUTPUT, Spool
 from tests.standin.errors import Refused
@@ -46,11 +47,11 @@ class Snapshot:
         return [cells(start) for cells in self._columns]
 
 
-async def run(store: Store, spool: Spool, job: Job, snapshot: Snapshot, save: Callable[[Job], None]) -> None:
+async def run(office: Office, job: Job, snapshot: Snapshot) -> None:
     """Write the file until the job is complete or no longer in progress."""
     began = perf_counter()
     job.pages, job.processed = [], 0
-    with spool.path(job.id, OUTPUT).open("wb") as file:
+    with office.spool.path(job.id, OUTPUT).open("wb") as file:
         place = file.write(written([snapshot.titles], job))
         for start in range(0, len(snapshot.records), SLICE):
             columns = snapshot.columns(start)
@@ -62,8 +63,8 @@ async def run(store: Store, spool: Spool, job: Job, snapshot: Snapshot, save: Ca
                 return
         job.pages.append(place)
     job.busy_ms = round((perf_counter() - began) * 1000)
-    job.move(COMPLETE, store.clock.now())
-    save(job)
+    job.move(COMPLETE, office.now())
+    office.save(job)
 
 
 def place_of(spool: Spool, job: Job, row: int) -> int:

@@ -27,6 +27,12 @@ CHUNK = 200  #: records in one transaction; Salesforce's triggers see as many at
 class Office(Protocol):
     """What a job's work needs of the register."""
 
+    spool: Spool
+
+    def now(self) -> float: ...
+
+    def seen_by(self, user_id: str) -> Store: ...
+
     @property
     def settings(self) -> Json: ...
 
@@ -39,17 +45,20 @@ class Office(Protocol):
 class Load:
     """One run of one ingest job; a run after a restart goes on where the last commit was."""
 
-    def __init__(self, store: Store, spool: Spool, job: Job, office: Office) -> None:
-        self._store = store
-        self._spool = spool
-        self._job = job
+    def __init__(self, office: Office, job: Job) -> None:
         self._office = office
-        self._table = store.table(job.object)
+        self._job = job
+        self._look()
         self._actor = Actor(**job.actor)
+
+    def _look(self) -> None:
+        """What the job's user sees, which may have become less."""
+        self._store = self._office.seen_by(self._job.created_by)
+        self._table = self._store.table(self._job.object)
 
     async def run(self) -> None:
         """Work until the job is at its end, fails, or is no longer in progress."""
-        sheet = Sheet(self._spool.path(self._job.id, INPUT), self._job)
+        sheet = Sheet(self._office.spool.path(self._job.id, INPUT), self._job)
         try:
             if not sheet.columns and not sheet.problem:
                 self._end("")
@@ -66,7 +75,7 @@ class Load:
         header = Header(self._store, self._table.sobject, sheet.columns, self._job)
         rows = iter(sheet)
         self._skip(rows)
-        with _Results(self._spool, self._job, sheet.head) as results:
+        with _Results(self._office.spool, self._job, sheet.head) as results:
             while self._may_go_on() and (chunk := list(islice(rows, self._room()))):
                 self._chunk(chunk, header, results)
                 await asyncio.sleep(0)
@@ -96,6 +105,7 @@ class Load:
         """One transaction. The results are in their files before it commits, and its journal entry says how long these are:
         a killed process has done all of it or nothing."""
         began, job = perf_counter(), self._job
+        self._look()
         with self._store.transaction() as transaction:
             self._each(rows, header, results)
             results.flush()
@@ -169,7 +179,7 @@ class Load:
 
     def _end(self, error: str) -> None:
         self._job.error = error
-        self._job.move(FAILED if error else COMPLETE, self._store.clock.now())
+        self._job.move(FAILED if error else COMPLETE, self._office.now())
         self._office.save(self._job)
 
 

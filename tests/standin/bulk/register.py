@@ -41,7 +41,13 @@ SETTINGS: Json = {
 class Bulk:
     """Jobs by id. Their work runs on the event loop in small steps, so that other calls are answered meanwhile."""
 
-    def __init__(self, store: Store, settings: Callable[[], Json], journal: Callable[[Json], None], data: Path | None):
+    def __init__(
+        self,
+        store: Store,
+        settings: Callable[[], Json],
+        journal: Callable[[Json], None],
+        data: Path | None,
+    ) -> None:
         self.spool = Spool(data)
         self._store = store
         self._settings = settings
@@ -60,6 +66,10 @@ class Bulk:
 
     def now(self) -> float:
         return self._store.clock.now()
+
+    def seen_by(self, user_id: str) -> Store:
+        """The store as a user sees it."""
+        return self._store.seen_by(user_id)
 
     def next_id(self) -> str:
         return self._ids.take()
@@ -172,7 +182,8 @@ class Bulk:
             if job.state == RUNNING:
                 await self._work(job)
         except Refused as exc:
-            self._fail(job, f"InvalidBatch : Failed to process query: {exc.code}: {exc.message}")
+            what = "" if job.loads else "Failed to process query: "
+            self._fail(job, f"InvalidBatch : {what}{exc.code}: {exc.message}")
         except Exception as exc:  # a bug of ours: said aloud, and no job waits for ever
             traceback.print_exc()
             self._fail(job, f"InternalServerError : {type(exc).__name__}: {exc}")
@@ -181,10 +192,10 @@ class Bulk:
 
     async def _work(self, job: Job) -> None:
         if job.loads:
-            await Load(self._store.seen_by(job.created_by), self.spool, job, self).run()
+            await Load(self, job).run()
             return
-        snapshot = self._snapshots.get(job.id) or extract.Snapshot(self._store.seen_by(job.created_by), job)
-        await extract.run(self._store, self.spool, job, snapshot, self.save)
+        snapshot = self._snapshots.get(job.id) or extract.Snapshot(self.seen_by(job.created_by), job)
+        await extract.run(self, job, snapshot)
 
     def _fail(self, job: Job, message: str) -> None:
         if not job.ended and job.id in self._jobs:

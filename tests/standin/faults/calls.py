@@ -43,6 +43,8 @@ async def _after(fault: Fault, request: Request, reply: Reply) -> Reply | None:
             return failure(fault, request)
         case "drop_after_commit":
             return None
+        case "drop_in_body":
+            reply.cut_after = fault.value
     return reply
 
 

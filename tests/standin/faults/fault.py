@@ -17,6 +17,7 @@ CALLS = {
     "timeout_seconds": float,  #: the work is done at once, the answer is held back that long
     "drop_before_work": bool,  #: the connection is cut, nothing is done
     "drop_after_commit": bool,  #: the work is done, the connection is cut without an answer
+    "drop_in_body": int,  #: the work is done, the connection ends after so many bytes of the answer's body
     "commit_after_seconds": float,  #: no answer; the work is done that much later, on the stand-in's clock
     "expire_session": bool,  #: the caller's session ends, 401 is answered
 }
