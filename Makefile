@@ -58,7 +58,7 @@ types: $(READY) ## mypy, strict
 imports: $(READY) ## import-linter: the core knows nobody
 	$(BIN)/lint-imports
 
-.PHONY: test/unit test/property test/contract test/conformance test/integration test/pooler test/functions test/e2e
+.PHONY: test/unit test/property test/contract test/conformance test/integration test/pooler test/functions test/load test/e2e
 test/unit: $(READY) ## milliseconds
 	$(PYTEST) tests/unit
 test/property: $(READY) ## laws, tried on made-up cases (Hypothesis)
@@ -76,6 +76,8 @@ test/pooler: $(READY) ## the integration suite again, through PgBouncer in trans
 	         echo "SKIPPED test/pooler: PgBouncer is not installed (Debian: apt-get install pgbouncer)"; }
 test/functions: $(READY) ## each door under functions-framework
 	$(PYTEST) tests/functions
+test/load: $(READY) ## 100,000 edits through every fault of a stand-in (some minutes; not part of `make test`)
+	$(PYTEST) -s tests/load
 test/e2e: $(READY) ## whole stacks: real data, killed processes, outages
 	$(PYTEST) tests/e2e
 

@@ -15,7 +15,11 @@ _OPENS = "It goes by itself then. Raise the limit or the cap, or lower API_RESER
 
 
 def refusal(allowance: Allowance, reserve_percent: int, owed: Sequence[Owed], now: datetime) -> Sent | None:
-    """Why these records may not be sent now, with how long they wait; None where they may."""
+    """Why these records may not be sent now, with how long they wait; None where they may.
+
+    Args:
+        owed: What is to be sent; empty for a crowd that needs no company.
+    """
     if allowance.closed_until is not None and allowance.closed_until > now:
         return _waits("api_closed", "the org's daily limit is used up", allowance.closed_until - now)
     if allowance.cap is not None and allowance.calls >= allowance.cap:
@@ -24,7 +28,7 @@ def refusal(allowance: Allowance, reserve_percent: int, owed: Sequence[Owed], no
     if most is not None and used >= most:
         words = f"{used} of {allowance.allowed} calls used, {reserve_percent} % are reserved"
         return _waits("api_reserve", words, timedelta(seconds=FRESH_SECONDS))
-    if _near(allowance, used, most) and len(owed) < FULL and (left := _gathers(owed, now)) > timedelta():
+    if owed and _near(allowance, used, most) and len(owed) < FULL and (left := _gathers(owed, now)) > timedelta():
         return _waits("api_near", f"{len(owed)} records wait for company: few calls are left", left)
     return None
 

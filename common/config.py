@@ -238,10 +238,29 @@ class Drain:
     topics: Topics
     call_seconds: float
     claim_seconds: float
+    bulk_from: int
 
 
 def drain(env: Environment) -> Drain:
-    return Drain(database(env), topics(env), call_seconds(env), claim_seconds(env))
+    return Drain(database(env), topics(env), call_seconds(env), claim_seconds(env), bulk_from(env))
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What whoever sends to Salesforce needs."""
+
+    database: Database
+    salesforce: Salesforce
+    topics: Topics
+    call_seconds: float
+    calls: int
+    reserve_percent: int
+
+
+def sending(env: Environment) -> Sending:
+    return Sending(
+        database(env), salesforce(env), topics(env), call_seconds(env), salesforce_calls(env), api_reserve(env)
+    )
 
 
 @dataclass(frozen=True, slots=True)

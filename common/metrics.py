@@ -22,5 +22,6 @@ ALL = (
     Metric("isthmus/failures", "1", "change", "", ("sobject", "door", "reason"), help="Changes that can never succeed."),
     Metric("isthmus/drained", "1", "drain", "published", (), help="Records that the drainer published."),
     Metric("isthmus/salesforce_calls", "1", "send", "calls", ("door",), help="API calls spent on Salesforce."),
+    Metric("isthmus/bulk_steps", "1", "bulk", "", ("door", "state"), help="Steps that Bulk API jobs have taken."),
     Metric("isthmus/api_usage", "1", "send", "api_used", ("door",), help="Calls the org has used of its daily limit."),
 )  # fmt: skip

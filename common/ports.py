@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from enum import StrEnum
+from typing import Protocol, TypeVar
 
 from common.change import Change, Op, Outcome, Value
 from common.mapping import Mapping
@@ -118,6 +119,111 @@ class Org(Protocol):
     def spent(self) -> Spent:
         """What this thread's calls have cost since it last asked."""
         ...
+
+
+# -- Bulk API ------------------------------------------------------------------------------------
+
+
+class BulkEnd(StrEnum):
+    """How far a job is at Salesforce."""
+
+    OPEN = "open"  #: it waits for its data, or to be closed: nothing is carried out
+    RUNNING = "running"
+    COMPLETE = "complete"
+    FAILED = "failed"  #: given up as a whole; what it had done stays done
+
+
+BulkResults = Callable[[Send], Sent | None]  #: what became of a record; None where the job never reached it
+
+
+class Sheet(Protocol):
+    """The data of one job."""
+
+    @property
+    def full(self) -> bool: ...
+
+    @property
+    def records(self) -> int: ...
+
+    def takes(self, send: Send) -> bool:
+        """Whether the record can be told in it at all."""
+        ...
+
+    def add(self, send: Send) -> None: ...
+
+
+SheetT = TypeVar("SheetT", bound=Sheet)
+
+
+class Bulk(Protocol[SheetT]):
+    """Bulk loading into one org. Every call raises Transient where it must be made again."""
+
+    def sheet(self, mapping: Mapping, kind: str, fields: list[str]) -> SheetT: ...
+
+    def create(self, mapping: Mapping, kind: str) -> str: ...
+
+    def upload(self, job_id: str, sheet: SheetT) -> None: ...
+
+    def close(self, job_id: str) -> None: ...
+
+    def abort(self, job_id: str) -> None: ...
+
+    def end(self, job_id: str) -> tuple[BulkEnd, str]: ...
+
+    def results(self, mapping: Mapping, job_id: str, kind: str) -> BulkResults: ...
+
+    def spent(self) -> Spent: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SfJob:
+    """One job at Salesforce."""
+
+    id: str
+    kind: str  #: delete, update, upsert
+
+
+@dataclass(frozen=True, slots=True)
+class BulkJob:
+    """Many records of one mapping, with the jobs at Salesforce that carry them."""
+
+    id: int
+    mapping_id: int
+    state: str  #: sealed, uploaded, running
+    sf_jobs: Sequence[SfJob] = ()
+
+
+class BulkJobs(Protocol):
+    """The database's part of Bulk API jobs: which records a job carries, and how far it is."""
+
+    def backlog(self, mappings: Sequence[Mapping], at_least: int) -> Sequence[Mapping]: ...
+
+    def open(self, mapping: Mapping) -> int: ...
+
+    def gather(self, job: int, mapping: Mapping, limit: int, merge: "Callable[[Sequence[Entry]], Batch]") -> int: ...
+
+    def seal(self, job: int) -> None: ...
+
+    def due(self) -> Sequence[int]: ...
+
+    def turn(self, job: int) -> BulkJob | None:
+        """Take a job's next step; None where it has ended, is not due, or somebody else is at it."""
+        ...
+
+    def note(
+        self, job: BulkJob, state: str, sf_jobs: Sequence[SfJob], *, wait_seconds: float, error: str = "",
+        mapping: Mapping | None = None, spent: Spent | None = None,
+    ) -> None: ...  # fmt: skip
+
+    def start(self, job: BulkJob) -> None: ...
+
+    def fields(self, job: BulkJob, mapping: Mapping) -> list[str]: ...
+
+    def owed(
+        self, job: BulkJob, mapping: Mapping, after: str, limit: int, merge: "Callable[[Sequence[Entry]], Batch]"
+    ) -> "list[Owed]": ...
+
+    def give_up(self, job: BulkJob, error: str) -> None: ...
 
 
 # -- Postgres ------------------------------------------------------------------------------------

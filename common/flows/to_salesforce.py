@@ -42,7 +42,7 @@ def apply(changes: Sequence[Change], world: World) -> list[Outcome]:
     owed = world.log.take(changes)
     outcomes = {c.event_id: Outcome(c, Ending.FENCED) for c in changes}
     for mapping in {o.mapping.id: o.mapping for o in owed}.values():
-        for settled in _send(mapping, [o for o in owed if o.mapping.id == mapping.id], world):
+        for settled in send(mapping, [o for o in owed if o.mapping.id == mapping.id], world):
             outcomes[settled.owed.change.event_id] = settled.outcome
     return [outcomes[c.event_id] for c in changes]
 
@@ -68,11 +68,28 @@ def _give_way(changes: Sequence[Change], world: World) -> None:
 
 def _yielding(changes: Sequence[Change], world: World) -> list[Mapping]:
     found = [m for sobject in {c.sobject for c in changes} for m in world.mappings.of_object(sobject)]
-    return [m for m in found if m.direction is Direction.BIDIRECTIONAL and m.policy is Policy.SALESFORCE_WINS]
+    return [m for m in found if yields(m)]
 
 
-def _send(mapping: Mapping, owed: Sequence[Owed], world: World) -> list[Settled]:
-    due = [o for o in owed if o.refused is None and (o.send.op is Op.DELETE or o.send.fields or not o.send.sfid)]
+def yields(mapping: Mapping) -> bool:
+    """Whether its records are read before they are sent."""
+    return mapping.direction is Direction.BIDIRECTIONAL and mapping.policy is Policy.SALESFORCE_WINS
+
+
+def is_due(owed: Owed) -> bool:
+    """Whether there is anything to tell Salesforce: something in it can be written."""
+    return owed.refused is None and (owed.send.op is Op.DELETE or bool(owed.send.fields) or not owed.send.sfid)
+
+
+def settle(mapping: Mapping, told: Sequence[tuple[Owed, Sent]], world: World) -> None:
+    """Write down what became of records that went by another road."""
+    if world.log.settle(mapping, [_settled(owed, sent, world) for owed, sent in told]):
+        world.nudge()
+
+
+def send(mapping: Mapping, owed: Sequence[Owed], world: World) -> list[Settled]:
+    """Send one mapping's records, and write down how Salesforce took them."""
+    due = [o for o in owed if is_due(o)]
     sents, spent = _call(mapping, due, world)
     answers = dict(zip((o.change.event_id for o in due), sents, strict=True))
     # Nothing in it can be written: it is settled without a call.

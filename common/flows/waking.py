@@ -59,6 +59,7 @@ class Drainer:
     now: Clock
     rhythm: Rhythm | None = None  #: None: the schedule is a person's
     turn: Turn = field(default_factory=Turn)
+    gather: Callable[[], int] | None = None  #: puts backlogs into Bulk API jobs, before the rest is drained
 
     def scheduled(self, listen_seconds: float = 0, trace: str = "") -> int:
         """Drain; then, in a listen window, whenever something is captured. How many records.
@@ -143,11 +144,12 @@ class Drainer:
         def go_on() -> bool:
             return time.monotonic() - began < BUDGET_SECONDS and not stopped()
 
+        gathered = self.gather() if self.gather is not None else 0
         done: Drained = drain.run(self.log, self.topic, go_on=go_on, trace=trace)
-        if done.records:
+        if done.records or gathered:
             log.run(self.door, "drain", trace=trace,
-                    records=done.records, published=done.published, refused=done.refused)  # fmt: skip
-        return done.records
+                    records=done.records, published=done.published, refused=done.refused, gathered=gathered)  # fmt: skip
+        return done.records + gathered
 
     def _next(self, records: int, *, scheduled: bool) -> None:
         """Set our own schedule. A trouble with that is no trouble of the run, which is done."""

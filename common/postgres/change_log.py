@@ -59,13 +59,20 @@ class ChangeLog:
 
     # -- drain -------------------------------------------------------------------------------------
 
-    def claim(self, limit: int, merge: Callable[[Sequence[Entry]], Batch]) -> Claimed:
+    def claim(
+        self, limit: int, merge: Callable[[Sequence[Entry]], Batch], *,
+        only: Mapping | None = None, attach: Callable[[Transaction, list[str]], None] | None = None,
+    ) -> Claimed:  # fmt: skip
         """Claim up to `limit` records that are due, merge each one's edits, and mark them claimed.
+
+        Args:
+            only: One mapping's records.
+            attach: Called with the claims, in their transaction.
 
         Raises:
             Transient, Misconfigured: nothing was claimed.
         """
-        tables = {m.table: m for m in self._mappings.all() if m.to_salesforce}
+        tables = {m.table: m for m in self._mappings.all() if m.to_salesforce and only in (None, m)}
         if not tables:
             return Claimed(0)
         now = self._now()
@@ -75,7 +82,10 @@ class ChangeLog:
             if not heads:
                 return Claimed(0)
             rows = _unguarded(tx, tx.objects(_Q["follow"], records=as_json(heads)), now)
-            return replace(self._mark(tx, tables, rows, merge), records=len(heads))
+            claimed = replace(self._mark(tx, tables, rows, merge), records=len(heads))
+            if attach is not None:
+                attach(tx, [c.event_id for c in claimed.changes])
+            return claimed
 
     def _mark(
         self,
@@ -96,10 +106,10 @@ class ChangeLog:
         for (table, record_id), own in records.items():
             past, present = _lives_on(own)
             voided += past
-            entries = [_entry(row) for row in present]
+            entries = [entry(row) for row in present]
             batch = _one_way(tables[table], entries, merge(entries))
             born = any(row["change_type"] == "INSERT" for row in present)
-            found = _claimed(tables[table], record_id, batch, born=born)
+            found = claimed_as(tables[table], record_id, batch, born=born)
             if found is None:
                 voided += batch.rows
                 gone.append(Row(table, record_id))
@@ -157,7 +167,7 @@ class ChangeLog:
             for table, rows in groupby(taken, key=lambda row: row["table_name"]):
                 mapping = self._mappings.of_table(table)
                 if mapping is not None:
-                    owed += self._owed(tx, mapping, list(rows), by_claim)
+                    owed += self.owed(tx, mapping, list(rows), by_claim)
         return owed
 
     def known(self, mapping: Mapping, changes: Sequence[Change]) -> Sequence[str]:
@@ -172,7 +182,7 @@ class ChangeLog:
         if any(row["configuration_version"] not in held for row in taken):
             self._mappings.refresh()
 
-    def _owed(
+    def owed(
         self, tx: Transaction, mapping: Mapping, taken: list[dict[str, Any]], by_claim: dict[str, Change]
     ) -> list[Owed]:
         keys = [row["record_id"] for row in taken]
@@ -225,7 +235,7 @@ class ChangeLog:
             tx.run(_Q["wake"], table=mapping.table, record_ids=[s.owed.change.record_id for s in ours])
             woken = bool(mapping.children) and self._tell_children(tx, mapping, ours, now)
             if spent.calls:  # last: all senders write the same row
-                _spend(tx, mapping, spent, now)
+                spend(tx, mapping, spent, now)
             return woken
 
     def _tell_children(self, tx: Transaction, mapping: Mapping, settled: Sequence[Settled], now: datetime) -> bool:
@@ -272,7 +282,7 @@ class ChangeLog:
             tx.run(_Q["name_tombstones"], table=mapping.table, sent=as_json(sent))
 
 
-def _spend(tx: Transaction, mapping: Mapping, spent: Spent, now: datetime) -> None:
+def spend(tx: Transaction, mapping: Mapping, spent: Spent, now: datetime) -> None:
     tx.run(_API["count"], mapping_id=mapping.id, today=_day(now), calls=spent.calls)
     tx.run(_API["note"], used=spent.used, allowed=spent.allowed, closed_until=spent.closed_until, now=now)
 
@@ -293,7 +303,8 @@ def _is_uuid(text: str) -> bool:
     return True
 
 
-def _entry(row: dict[str, Any]) -> Entry:
+def entry(row: dict[str, Any]) -> Entry:
+    """A log row as the merge wants it."""
     made_at = datetime.fromisoformat(row["created_at"])
     return Entry(row["id"], row["change_type"], row["old_data"] or {}, row["new_data"] or {}, made_at, row["attempts"])
 
@@ -320,7 +331,18 @@ def _lives_on(own: list[dict[str, Any]]) -> tuple[list[int], list[dict[str, Any]
     return [], own
 
 
-def _claimed(mapping: Mapping, record_id: str, batch: Batch, *, born: bool) -> Change | Outcome | None:
+def claimed_again(mapping: Mapping, record_id: str, claim: str, batch: Batch) -> Change | Outcome:
+    """The same batch that was claimed before, from its log rows."""
+    found = claimed_as(mapping, record_id, batch, born=True)
+    if isinstance(found, Outcome):
+        return replace(found, change=replace(found.change, event_id=claim))
+    if found is None:  # inserted and deleted, yet attempted: only a later attempt sees it so
+        moment = batch.made_at or datetime.now(UTC)
+        found = Change(Side.POSTGRES, mapping.sobject, record_id, batch.op or Op.DELETE, moment, claim)
+    return replace(found, event_id=claim)
+
+
+def claimed_as(mapping: Mapping, record_id: str, batch: Batch, *, born: bool) -> Change | Outcome | None:
     """The batch as a Change with a claim; an Outcome where Salesforce cannot hold a value; None where nothing is to do."""
     writable = {c: v for c, v in batch.values.items() if _writable(mapping, c)}
     if batch.op is None or batch.made_at is None or (batch.op is Op.UPSERT and not writable and not born):

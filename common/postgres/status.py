@@ -14,9 +14,10 @@ def read(database: Database) -> list[dict[str, Any]]:
 
 
 def api(database: Database) -> dict[str, list[dict[str, Any]]]:
-    """API calls of today by mapping, the org's own count, and the fields that Salesforce refuses; empty lists where none."""
+    """API calls of today by mapping, the org's own count, refused fields, Bulk API jobs; empty lists where none."""
     queries = load("api_usage")
     with database.transaction() as tx:
         calls = tx.dicts(queries["today"], today=datetime.now(UTC).date().isoformat())
         org = [row for row in tx.dicts(queries["org"]) if row["seen_at"] or row["closed_until"]]
-        return {"calls": calls, "org": org, "stopped_fields": tx.dicts(queries["stopped_fields"])}
+        jobs = tx.dicts(load("bulk_job")["status"])
+        return {"calls": calls, "org": org, "stopped_fields": tx.dicts(queries["stopped_fields"]), "bulk_jobs": jobs}

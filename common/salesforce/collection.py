@@ -78,13 +78,14 @@ def pack(mapping: Mapping, items: Sequence[Item]) -> list[Collection]:
     """As few collections as fit: deletions first, so that what follows may take their unique values."""
     kinds: dict[str, list[Item]] = {"delete": [], "update": [], "upsert": []}
     for item in items:
-        kinds[_kind(item.send)].append(item)
+        kinds[kind_of(item.send)].append(item)
     return [
         Collection(mapping, kind, part) for kind, members in kinds.items() for part in parts(members, MAX_COLLECTION)
     ]
 
 
-def _kind(send: Send) -> str:
+def kind_of(send: Send) -> str:
+    """How a record is told to Salesforce: `delete` and `update` by id, `upsert` by external id."""
     if send.op is Op.DELETE:
         return "delete"
     return "update" if send.sfid else "upsert"

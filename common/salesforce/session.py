@@ -102,6 +102,13 @@ class Session:
             _read(response)
         return response.content.decode()
 
+    def usage(self) -> dict[str, int]:
+        """Calls of this thread since it last told, and what the org last said of its daily limit; for the log."""
+        made, told = getattr(self._local, "made", 0), getattr(self._local, "told", 0)
+        self._local.told = made
+        used, allowed = self.api_usage or (0, 0)
+        return {"calls": made - told, "api_used": used, "api_allowed": allowed}
+
     def spent(self) -> int:
         """How many calls this thread has made since it last asked."""
         spent: int = getattr(self._local, "calls", 0)
@@ -125,6 +132,7 @@ class Session:
     ) -> requests.Response:  # fmt: skip
         self.calls += 1
         self._local.calls = getattr(self._local, "calls", 0) + 1
+        self._local.made = getattr(self._local, "made", 0) + 1
         try:
             response = self._http().request(
                 method, client.base_url + path, params=query, data=body,

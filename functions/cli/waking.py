@@ -8,7 +8,9 @@ from typing import Any
 
 from common import clock, config, log, signature, work
 from common.errors import Misconfigured, Transient
+from common.flows.bulk import Gatherer
 from common.flows.waking import Drainer
+from common.postgres.bulk_jobs import BulkJobs
 from common.postgres.change_log import ChangeLog
 from common.postgres.connect import Database
 from common.postgres.listen import Listener
@@ -58,6 +60,7 @@ def _post(url: str, key: str) -> None:
 
 def _drain(chosen: argparse.Namespace, env: config.Environment) -> None:
     from common.pubsub.topic import MAX_SEND, PubsubTopic
+    from common.pubsub.work import WorkTopic
 
     settings = config.drain(env)
     log.for_project(env.get(config.PROJECT, ""))
@@ -65,7 +68,11 @@ def _drain(chosen: argparse.Namespace, env: config.Environment) -> None:
         book = MappingBook(database)
         change_log = ChangeLog(database, book, call_seconds=settings.call_seconds, claim_seconds=settings.claim_seconds)
         topic = PubsubTopic(settings.topics.postgres_changes, max_changes=MAX_SEND)
-        drainer = Drainer("drain", change_log, topic, book, partial(Listener, settings.database), clock.now)
+        works = WorkTopic(PubsubTopic(settings.topics.work))
+        gather = Gatherer(book, BulkJobs(database, change_log), works, settings.bulk_from).run
+        drainer = Drainer(
+            "drain", change_log, topic, book, partial(Listener, settings.database), clock.now, gather=gather
+        )  # fmt: skip
         if chosen.follow:
             _follow(drainer)
         else:

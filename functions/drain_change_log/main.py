@@ -8,8 +8,10 @@ import functions_framework
 
 from common import clock, config, health, log, work
 from common.errors import IsthmusError, Terminal
+from common.flows.bulk import Gatherer
 from common.flows.waking import Drainer, Rhythm
 from common.postgres import due
+from common.postgres.bulk_jobs import BulkJobs
 from common.postgres.change_log import ChangeLog
 from common.postgres.connect import Database
 from common.postgres.dead_letters import DeadLetters
@@ -28,9 +30,13 @@ letters = DeadLetters(database)
 book = MappingBook(database)
 change_log = ChangeLog(database, book, call_seconds=settings.call_seconds, claim_seconds=settings.claim_seconds)
 topic = PubsubTopic(settings.topics.postgres_changes, max_changes=MAX_SEND)
-job = Job(waking.job, host=waking.host) if waking.job else None
-rhythm = Rhythm(job, partial(due.read, database), waking.idle_minutes, waking.sleepy) if job else None
-drainer = Drainer(DOOR, change_log, topic, book, partial(Listener, settings.database), clock.now, rhythm)
+rhythm = Rhythm(
+    Job(waking.job, host=waking.host), partial(due.read, database), waking.idle_minutes, waking.sleepy
+) if waking.job else None  # fmt: skip
+works = work_topic.WorkTopic(PubsubTopic(settings.topics.work))
+gather = Gatherer(book, BulkJobs(database, change_log), works, settings.bulk_from).run
+listen = partial(Listener, settings.database)
+drainer = Drainer(DOOR, change_log, topic, book, listen, clock.now, rhythm, gather=gather)
 
 
 @functions_framework.http

@@ -1,4 +1,4 @@
-"""Door: Pub/Sub pushes changes from Postgres here; Salesforce gets what is still owed of them."""
+"""Door: Pub/Sub pushes changes from Postgres here; Salesforce gets what is still owed of them. Bulk API jobs too."""
 
 import os
 from collections.abc import Sequence
@@ -6,65 +6,69 @@ from collections.abc import Sequence
 import flask
 import functions_framework
 
-from common import clock, codec, config, health, log
+from common import clock, codec, config, health, log, work
 from common.change import Outcome
 from common.errors import Terminal
-from common.flows import to_salesforce
+from common.flows import bulk, to_salesforce
+from common.postgres.bulk_jobs import BulkJobs
 from common.postgres.change_log import TOPIC, ChangeLog
 from common.postgres.connect import Database
 from common.postgres.dead_letters import DeadLetters
 from common.postgres.mappings import MappingBook
 from common.postgres.table import PostgresTable
 from common.pubsub import push
+from common.pubsub import work as work_topic
 from common.pubsub.topic import PubsubTopic
-from common.pubsub.work import WorkTopic
+from common.salesforce.bulk import BulkApi
 from common.salesforce.org import SalesforceOrg
 from common.salesforce.session import Session
 from common.work import NUDGE, Work
 
 DOOR = "upsert_salesforce"
 
-database_settings, salesforce, call_seconds, calls, reserve, topics = config.read(
-    DOOR, os.environ, lambda e: (
-        config.database(e), config.salesforce(e), config.call_seconds(e), config.salesforce_calls(e), config.api_reserve(e),
-        config.topics(e),
-    ),
-)  # fmt: skip
-database = Database(database_settings)
+settings = config.read(DOOR, os.environ, config.sending)
+database = Database(settings.database)
 letters = DeadLetters(database)
-session = Session(salesforce)
+session = Session(settings.salesforce)
 book = MappingBook(database)
-work = WorkTopic(PubsubTopic(topics.work))
+change_log = ChangeLog(database, book, call_seconds=settings.call_seconds)
+works = work_topic.WorkTopic(PubsubTopic(settings.topics.work))
 world = to_salesforce.World(
-    mappings=book,
-    log=ChangeLog(database, book, call_seconds=call_seconds),
-    org=SalesforceOrg(session, calls=calls),
-    now=clock.now,
-    unknown_seconds=call_seconds,
-    table=PostgresTable(database),
-    reserve_percent=reserve,
-    nudge=lambda: work.publish(Work(NUDGE)),
-)
+    book, change_log, SalesforceOrg(session, calls=settings.calls), clock.now, settings.call_seconds,
+    table=PostgresTable(database), reserve_percent=settings.reserve_percent, nudge=lambda: works.publish(Work(NUDGE)),
+)  # fmt: skip
+crowds = bulk.World(world, BulkJobs(database, change_log), BulkApi(session))
 
 
 @functions_framework.http
 def upsert_salesforce(request: flask.Request) -> push.Answer | tuple[str, int, dict[str, str]]:
     if request.method in ("GET", "HEAD"):
         return health.ok(DOOR)
-    return push.answer(DOOR, request.get_json(silent=True), handle=_handle, bury=_bury)
+    polled = request.path.strip("/") == work_topic.PATH
+    return push.answer(DOOR, request.get_json(silent=True), handle=_poll if polled else _handle, bury=_bury)
 
 
 def _handle(delivery: push.Delivery) -> Sequence[Outcome]:
-    changes = codec.decode(delivery.data)
-    before = session.calls
-    outcomes = to_salesforce.apply(changes, world)
-    used, allowed = session.api_usage or (0, 0)
-    log.run(
-        DOOR, "send", trace=delivery.trace,
-        records=len(changes), calls=session.calls - before, api_used=used, api_allowed=allowed,
-    )  # fmt: skip
+    outcomes = to_salesforce.apply(codec.decode(delivery.data), world)
+    _note("send", delivery, records=len(outcomes))
     return outcomes
 
 
+def _poll(delivery: push.Delivery) -> tuple[()]:
+    if piece := work_topic.read(delivery, work.BULK_POLL):
+        _note("bulk", delivery, job=piece.body["job"], state=bulk.step(int(piece.body["job"]), crowds))
+    return ()
+
+
+def _note(event: str, delivery: push.Delivery, **more: float | str) -> None:
+    log.run(DOOR, event, trace=delivery.trace, **session.usage(), **more)
+
+
 def _bury(delivery: push.Delivery, exc: Terminal) -> None:
-    letters.bury_bytes(TOPIC, delivery.message_id, delivery.data, exc, delivery.attempt)
+    letters.bury_bytes(
+        work.TOPIC if work.KIND in delivery.attributes else TOPIC,
+        delivery.message_id,
+        delivery.data,
+        exc,
+        delivery.attempt,
+    )

@@ -15,7 +15,10 @@ from common.pubsub.work import PATH
 
 PROJECT = "isthmus-local"
 READERS = {"salesforce-changes": "upsert_postgres", "postgres-changes": "upsert_salesforce"}
-WORKERS = {"drain_change_log": work.NUDGE}  #: who reads topic `work`, and of which kind
+WORKERS = {
+    "drain_change_log": work.NUDGE,
+    "upsert_salesforce": work.BULK_POLL,
+}  #: who reads topic `work`, and of which kind
 ATTEMPTS = 100  #: as in the cloud
 ACK_SECONDS = 60
 RETRY = RetryPolicy(minimum_backoff=timedelta(seconds=1), maximum_backoff=timedelta(seconds=10))

@@ -8,6 +8,7 @@ from common import metrics
 ROOT = Path(__file__).parents[2]
 SOURCES = [
     ROOT / "common" / "log.py",
+    ROOT / "common" / "salesforce" / "session.py",
     *(ROOT / "common" / "flows").glob("*.py"),
     *(ROOT / "functions").glob("*/main.py"),
 ]

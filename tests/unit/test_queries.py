@@ -178,9 +178,16 @@ WANTED = {  # values of the right kind for every parameter that any query has
     "table": "salesforce.account", "kept": "[]", "paused": True, "settled": True, "before": datetime(2026, 1, 31, tzinfo=UTC), "after": 0, "arrived": ["Name"], "stopped": "{}",
     "held": "[]", "failed": "[]", "rows": ["salesforce.account/a"], "nodes": ["salesforce.account/a"],
     "claim": "0b6b8c3e-5e0b-4a8e-9d65-2d1f6f9a7d11", "made_at": datetime(2026, 1, 31, tzinfo=UTC),
-    "today": "2026-01-31", "calls": 1, "used": 1, "allowed": 1, "closed_until": datetime(2026, 1, 31, tzinfo=UTC),
+    "today": "2026-01-31", "job": 1, "at_least": 1,
+    "next_poll_at": datetime(2026, 1, 31, tzinfo=UTC), "sf_jobs": "[]", "calls": 1, "used": 1, "allowed": 1, "closed_until": datetime(2026, 1, 31, tzinfo=UTC),
 }  # fmt: skip
-PARTICULAR = {"mappings.register_outbound_message": {"fields": ["Id"]}, "migrate.note": {"half": "post"}}
+PARTICULAR = {
+    "bulk_job.attach": {"records": 1},
+    "bulk_job.rows": {"after": "a"},
+    "bulk_job.note": {"state": "running"},
+    "mappings.register_outbound_message": {"fields": ["Id"]},
+    "migrate.note": {"half": "post"},
+}
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
