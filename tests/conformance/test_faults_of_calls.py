@@ -36,12 +36,12 @@ def test_a_call_that_got_no_answer_commits_later(org):
 
 def test_a_call_that_commits_later_may_hang(org):
     """hold keeps the connection open, so that the caller runs into its own timeout; the work is done all the same."""
-    order(org, **CREATE, commit_after_seconds=0.3, hold=True)
+    order(org, **CREATE, commit_after_seconds=600, hold=True)
 
     with pytest.raises(requests.Timeout):
         org.rest("POST", "sobjects/Account", {"Name": "late"}, timeout=0.1)
     assert [] == names(org)
-    org.control("POST", "clock", {"move_seconds": 1})
+    org.control("POST", "clock", {"move_seconds": 601})
 
     assert ["late"] == names(org)
 

@@ -316,6 +316,16 @@ def test_what_is_wrong_with_a_call_is_a_fault(soap, operation, inside, code, kin
     assert kind == (detail[0].tag.rpartition("}")[2] if detail is not None else None)
 
 
+def test_an_unknown_field_is_named_in_soaps_words(soap):
+    """Writing: on entity; asking: with the place in the query, also as row and column of the fault."""
+    written = soap.fault("create", account("<Name>a</Name><Nope>1</Nope>"))[2]
+    asked = ElementTree.fromstring(soap.post("query", "<queryString>SELECT X FROM Account</queryString>").content)
+    place = [asked.findtext(f".//{{urn:fault.partner.soap.sforce.com}}{name}") for name in ("row", "column")]
+
+    assert written.startswith("INVALID_FIELD: No such column 'Nope' on entity 'Account'. If you are attempting to use")
+    assert ["1", "8"] == place
+
+
 def test_what_is_not_xml_is_a_fault(org):
     """Not a page with a stack, and not a lost connection."""
     answer = requests.post(f"{org.url}/services/Soap/u/64.0", b"<oops", timeout=10)

@@ -24,6 +24,8 @@ FAULTS = {
     "MALFORMED_ID": "InvalidIdFault",
 }
 PLACED = ("InvalidFieldFault", "MalformedQueryFault", "InvalidSObjectFault")  #: faults that name a row and a column
+_PLACE = re.compile(r"ERROR at Row:(\d+):Column:(\d+)")
+_NO_COLUMN = re.compile(r"No such column '(\w+)' on sobject of type (\w+)")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")  #: what XML 1.0 cannot hold
 
 
@@ -106,15 +108,29 @@ def answer(kind: str, name: str, results: Iterable[str], used: int | None, most:
 
 def fault(kind: str, exc: Refused) -> Reply:
     """A refusal as a fault: always status 500, as SOAP 1.1 wants it."""
-    name = FAULTS.get(exc.code, "UnexpectedErrorFault")
-    place = "<sf:row>-1</sf:row><sf:column>-1</sf:column>" if name in PLACED else ""
+    name, message = FAULTS.get(exc.code, "UnexpectedErrorFault"), text(_worded(exc.message))
+    place = _PLACE.search(exc.message)
+    row, column = place.groups() if place else ("-1", "-1")
+    where = f"<sf:row>{row}</sf:row><sf:column>{column}</sf:column>" if name in PLACED else ""
     detail = (
         f'<detail><sf:{name} xsi:type="sf:{name}"><sf:exceptionCode>{exc.code}</sf:exceptionCode>'
-        f"<sf:exceptionMessage>{text(exc.message)}</sf:exceptionMessage>{place}</sf:{name}></detail>"
+        f"<sf:exceptionMessage>{message}</sf:exceptionMessage>{where}</sf:{name}></detail>"
     )
-    words = f"<faultcode>sf:{exc.code}</faultcode><faultstring>{exc.code}: {text(exc.message)}</faultstring>"
+    words = f"<faultcode>sf:{exc.code}</faultcode><faultstring>{exc.code}: {message}</faultstring>"
     body = f"<soapenv:Body><soapenv:Fault>{words}{detail}</soapenv:Fault></soapenv:Body>"
     return _envelope(500, f'xmlns:sf="urn:fault.{kind}.soap.sforce.com"', body)
+
+
+def _worded(message: str) -> str:
+    """SOAP names an unknown field in other words than REST."""
+    match = _NO_COLUMN.fullmatch(message)
+    if match is None:
+        return message
+    return (
+        f"No such column '{match[1]}' on entity '{match[2]}'. If you are attempting to use a custom field, be sure to "
+        "append the '__c' after the custom field name. Please reference your WSDL or the describe call for the "
+        "appropriate names."
+    )
 
 
 def client_fault(message: str) -> Reply:
