@@ -104,6 +104,10 @@ format: $(READY) ## put the code into its shape
 bench: $(READY) ## measure, side by side; writes tests/benchmarks/results.md
 	$(BIN)/python -m tests.benchmarks
 
+.PHONY: load/retention
+load/retention: $(READY) ## thirty days at a million changes a month: the database's size stays bounded (some minutes)
+	$(BIN)/python -m tests.load.retention
+
 .PHONY: lock
 lock: ## pin every dependency anew, with hashes
 	@$(PYTHON) -m venv .lock && .lock/bin/python -m pip install --quiet uv==0.9.11

@@ -16,6 +16,9 @@ Environment = Mapping[str, str]
 
 T = TypeVar("T")
 PROJECT = "GOOGLE_CLOUD_PROJECT"
+OLDEST_MESSAGE_DAYS = (
+    38  #: 31 in a dead subscription (Pub/Sub's longest retention), after five rounds of a hundred attempts
+)
 MAX_KEYS = 2  #: the old one and the new one, while they are rotated
 _JOB = re.compile(r"projects/[^/]+/locations/[^/]+/jobs/[^/]+")
 MIN_KEY = 32  #: characters
@@ -76,6 +79,17 @@ class Topics:
             "postgres-changes": self.postgres_changes,
             "work": self.work,
         }[short]
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """For how many days what is over is kept."""
+
+    log_days: int = 3  #: settled rows of the change log
+    metrics_days: int = 7  #: then they are summed up by the hour
+    settled_days: int = 30  #: conflicts and dead letters that are settled, Bulk API jobs that have ended
+    tombstone_days: int = 45  #: longer than any message lives: 31 days in a dead subscription, five rounds of 16 hours
+    trend_days: int = 400  #: hourly metrics, daily API calls, conflicts that nobody looked at
 
 
 # -- reading -------------------------------------------------------------------------------------
@@ -320,6 +334,20 @@ def _percent(env: Environment, name: str, default: int) -> int:
     if not text.isdecimal() or int(text) > 99:
         raise Misconfigured("setting_refused", f"{name} is {text!r}", f"Set it to 0 to 99; {default} is the default.")
     return int(text)
+
+
+def retention(env: Environment) -> Retention:
+    """KEEP_*_DAYS. Tombstones outlive every message, or a late one would revive its record."""
+    names = ("LOG", "METRICS", "SETTLED", "TOMBSTONE", "TREND")
+    kept = Retention(
+        *(number(env, f"KEEP_{name}_DAYS", getattr(Retention(), f"{name.lower()}_days")) for name in names)
+    )
+    if kept.tombstone_days < OLDEST_MESSAGE_DAYS:
+        raise Misconfigured(
+            "setting_refused", f"KEEP_TOMBSTONE_DAYS is {kept.tombstone_days}",
+            f"Set it to {OLDEST_MESSAGE_DAYS} or more: a message may be that old.",
+        )  # fmt: skip
+    return kept
 
 
 def number(env: Environment, name: str, default: int) -> int:

@@ -727,6 +727,10 @@ CREATE INDEX dead_letter_record ON isthmus.dead_letter USING btree (sobject, rec
 
 CREATE UNIQUE INDEX sync_configurations_one_writer ON isthmus.sync_configurations USING btree (pg_table_name) WHERE (is_active AND (sync_direction <> 'SF_TO_PG'::isthmus.sync_direction));
 
+-- Name: sync_metrics_fresh; Type: INDEX; Schema: isthmus; Owner: -
+
+CREATE INDEX sync_metrics_fresh ON isthmus.sync_metrics USING btree ("timestamp") WHERE (NOT hourly);
+
 -- Name: sync_metrics_time; Type: INDEX; Schema: isthmus; Owner: -
 
 CREATE INDEX sync_metrics_time ON isthmus.sync_metrics USING btree ("timestamp");

@@ -49,6 +49,11 @@ ALTER TABLE isthmus.sync_configurations
 ALTER TABLE isthmus.sync_metrics
     ADD hourly boolean NOT NULL DEFAULT false;       -- the sum of an hour; the pruning made it
 
+-- Serves the pruning: what is not summed up yet, oldest first.
+CREATE INDEX sync_metrics_fresh
+    ON isthmus.sync_metrics ("timestamp")
+ WHERE NOT hourly;
+
 -- By which signs the database knows itself again, and everything's pause.
 ALTER TABLE isthmus.identity
     ADD signs jsonb,                                 -- signs_v1() when it was bound; empty before the first mapping

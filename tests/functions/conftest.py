@@ -38,6 +38,7 @@ DOORS: dict[str, dict[str, str]] = {
     "drain_change_log": DATABASE | PUBSUB,
     "upsert_salesforce": DATABASE | SALESFORCE | PUBSUB,
     "keep_dead_letters": DATABASE | PUBSUB,
+    "reconcile": DATABASE,
 }
 
 

@@ -26,6 +26,7 @@ DOORS = {
     "drain_change_log": DATABASE | PUBSUB,
     "upsert_salesforce": DATABASE | SALESFORCE | PUBSUB,
     "keep_dead_letters": DATABASE | PUBSUB,
+    "reconcile": DATABASE,
 }
 
 Open = Callable[..., "OpenDoor"]

@@ -17,7 +17,8 @@ from tests.stack.scheduler import client as scheduler_client
 ORG = "00Dstandin00001EAA"
 SECRET_PATH = "salesforce"
 HMAC_KEY = "isthmus-on-one-machine-needs-no-secret"
-JOB = f"projects/{topology.PROJECT}/locations/here/jobs/drain"
+JOBS = f"projects/{topology.PROJECT}/locations/here/jobs"
+JOB = f"{JOBS}/drain"
 DOORS = (
     "receive_outbound_message",
     "receive_webhook",
@@ -25,6 +26,7 @@ DOORS = (
     "drain_change_log",
     "upsert_salesforce",
     "keep_dead_letters",
+    "reconcile",
 )
 
 
@@ -147,7 +149,9 @@ class Stack:
             self.standin.wait_for_page(f"{self.standin_url}/health")
             for name, door in self.doors.items():
                 door.wait_for_page(self.door_url(name))
-            scheduler_client.create(self.environment["SCHEDULER_EMULATOR_HOST"], JOB, self.door_url("drain_change_log"))
+            scheduler = self.environment["SCHEDULER_EMULATOR_HOST"]
+            scheduler_client.create(scheduler, JOB, self.door_url("drain_change_log"))
+            scheduler_client.create(scheduler, f"{JOBS}/reconcile", self.door_url("reconcile"), schedule="7 * * * *")
             if self.follows:
                 self.follower.start()
         except BaseException:

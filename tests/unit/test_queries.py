@@ -175,7 +175,7 @@ WANTED = {  # values of the right kind for every parameter that any query has
     "claims": ["0b6b8c3e-5e0b-4a8e-9d65-2d1f6f9a7d11"], "fields": "[]", "records": "[]", "batches": "[]",
     "results": "[]", "sent": "[]", "errors": "[]", "pairs": "[]", "retractions": "[]", "conflicts": "[]", "columns": ["name"],
 "letters": "[]", "direction": "BIDIRECTIONAL", "policy": "last_writer_wins", "state": "kept",
-    "table": "salesforce.account", "kept": "[]", "paused": True, "settled": True, "before": datetime(2026, 1, 31, tzinfo=UTC), "after": 0, "arrived": ["Name"], "stopped": "{}",
+    "table": "salesforce.account", "kept": "[]", "paused": True, "settled": True, "forgotten": datetime(2026, 1, 31, tzinfo=UTC), "before": datetime(2026, 1, 31, tzinfo=UTC), "after": 0, "arrived": ["Name"], "stopped": "{}",
     "held": "[]", "failed": "[]", "rows": ["salesforce.account/a"], "nodes": ["salesforce.account/a"],
     "claim": "0b6b8c3e-5e0b-4a8e-9d65-2d1f6f9a7d11", "made_at": datetime(2026, 1, 31, tzinfo=UTC),
     "today": "2026-01-31", "job": 1, "at_least": 1,

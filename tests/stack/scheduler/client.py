@@ -11,10 +11,10 @@ def connect(host: str) -> CloudSchedulerClient:
     return CloudSchedulerClient(transport=CloudSchedulerGrpcTransport(channel=grpc.insecure_channel(host)))
 
 
-def create(host: str, name: str, url: str) -> None:
+def create(host: str, name: str, url: str, *, schedule: str = "* * * * *") -> None:
     """The job as Terraform makes it: every minute, nothing is retried. One that is there already stays as it is."""
     client = connect(host)
-    job = Job(name=name, schedule="* * * * *", time_zone="Etc/UTC", http_target={"uri": url},
+    job = Job(name=name, schedule=schedule, time_zone="Etc/UTC", http_target={"uri": url},
               attempt_deadline={"seconds": 60}, retry_config={"retry_count": 0})  # fmt: skip
     try:
         client.create_job(parent=name.rpartition("/jobs/")[0], job=job)
