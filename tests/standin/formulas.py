@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tests.standin.rounding import half_up
 from tests.standin.schema import Field
 from tests.standin.table import Record
 
@@ -49,7 +50,7 @@ def _finish(field: Field) -> Callable[[Value], Value]:
     """The result in the field's type."""
     if field.type in ("double", "currency", "percent"):
         scale = field.raw["scale"]
-        return lambda value: None if value is None else round(float(value), scale)
+        return lambda value: None if value is None else half_up(float(value), scale)
     if field.type == "boolean":
         return bool
     return lambda value: value if value != "" else None
@@ -205,7 +206,7 @@ FUNCTIONS: dict[str, tuple[int, int, Callable[..., Value]]] = {
     "LEN": (1, 1, lambda value: float(len(_text(value)))),
     "LEFT": (2, 2, lambda value, count: _text(value)[: int(count)]),
     "RIGHT": (2, 2, lambda value, count: _text(value)[-int(count) :] if count else ""),
-    "ROUND": (2, 2, lambda value, digits: round(_number(value), int(digits))),
+    "ROUND": (2, 2, lambda value, digits: half_up(_number(value), int(digits))),
     "ABS": (1, 1, lambda value: abs(_number(value))),
     "MAX": (1, MANY, lambda *values: max(map(_number, values))),
     "MIN": (1, MANY, lambda *values: min(map(_number, values))),

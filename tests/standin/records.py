@@ -1,11 +1,11 @@
 """Creating, changing, upserting and deleting one record under Salesforce's rules."""
 
-from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from typing import Any
 
 from tests.standin import ids, numbering, record_types
 from tests.standin.errors import Refused, Unreadable, not_found
 from tests.standin.relations import children, relations_of
+from tests.standin.rounding import half_even, half_up
 from tests.standin.schema import Field, SObject
 from tests.standin.store import Actor, Store
 from tests.standin.table import Record, Table
@@ -261,9 +261,9 @@ def _checked(store: Store, sobject: SObject, field: Field, value: Any) -> Any:
 
 
 def _rounded(field: Field, value: float) -> float:
-    """To the field's scale: half up, for currencies half to even, as Salesforce's pages round."""
-    way = ROUND_HALF_EVEN if field.type == "currency" else ROUND_HALF_UP
-    return float(Decimal(str(value)).quantize(Decimal(1).scaleb(-field.raw["scale"]), way))
+    """To the field's scale, as Salesforce's pages round."""
+    rounded = half_even if field.type == "currency" else half_up
+    return rounded(value, field.raw["scale"])
 
 
 def _parent_by_key(store: Store, field: Field, nested: Json) -> str:

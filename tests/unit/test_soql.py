@@ -236,6 +236,64 @@ def test_an_index_never_changes_the_answer(store):
     assert ["beta"] == names(store, "Name = 'beta' AND IsDeleted = true", deleted_too=True)
 
 
+ATOMS = st.sampled_from(
+    [
+        "External_Id__c = 'a'",
+        "External_Id__c IN ('A', 'c', 'none')",
+        "External_Id__c != 'b'",
+        "External_Id__c = null",
+        "Name LIKE '%a'",
+        "Id IN (SELECT AccountId FROM Contact)",
+        "Id NOT IN (SELECT AccountId FROM Contact)",
+        "ParentId IN (SELECT Id FROM Account WHERE Name = 'Alpha')",
+        "ParentId != null",
+        "IsDeleted = true",
+        "SystemModstamp > 2000-01-01T00:00:00Z",
+        "SystemModstamp <= 2000-01-01T00:00:00Z",
+        "Id > '001'",
+    ]
+).map(lambda atom: atom.replace("'001'", "'001Sb0000000001IAA'"))
+CONDITIONS = st.recursive(
+    ATOMS,
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from(["AND", "OR"]), inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
+        inner.map(lambda one: f"(NOT ({one}))"),
+    ),
+    max_leaves=5,
+)
+
+
+@given(where=CONDITIONS, deleted_too=st.booleans())
+def test_the_plan_never_changes_the_answer(family, where, deleted_too):
+    """Whatever indexes a condition uses, the records are those that a look at every record finds."""
+    planned = {r["Id"] for r in run(family, f"SELECT Id FROM Account WHERE {where}", deleted_too, "v67.0").records}
+
+    # An OR with a condition that no index knows and that never holds makes the plan look at all.
+    text = f"SELECT Id FROM Account WHERE Site = 'nowhere' OR ({where})"
+    assert {r["Id"] for r in run(family, text, deleted_too, "v67.0").records} == planned
+
+
+@pytest.fixture(scope="module")
+def family():
+    """Accounts with parents, one of them deleted, and contacts."""
+    import orjson
+
+    store = Store(Clock(), lambda entry: None)
+    store.check_references = False
+    for name in ("Account", "Contact"):
+        store.upload(orjson.loads((BUILT_IN / f"{name}.json").read_bytes()))
+    accounts = store.tables["Account"]
+    with store.transaction():
+        first = insert(store, accounts, {"Name": "Alpha", "External_Id__c": "a"}, ACTOR)
+        second = insert(store, accounts, {"Name": "Beta", "External_Id__c": "b", "ParentId": first}, ACTOR)
+        insert(store, accounts, {"Name": "none"}, ACTOR)
+        gone = insert(store, accounts, {"Name": "Gamma", "External_Id__c": "c", "ParentId": first}, ACTOR)
+        insert(store, store.tables["Contact"], {"LastName": "Kim", "AccountId": second}, ACTOR)
+        insert(store, store.tables["Contact"], {"LastName": "Lee"}, ACTOR)
+        delete(store, accounts, gone, ACTOR)
+    return store
+
+
 def test_parents_are_reached_by_relationship(store):
     """A parent's field selects, filters and sorts; a missing parent is null."""
     found = run(store, "SELECT LastName, Account.Name FROM Contact ORDER BY Account.Name NULLS LAST", False, "v67.0")
