@@ -194,6 +194,44 @@ def test_formulas_follow_their_parents_without_a_stamp(org):
     assert ["Bacme / one"] == [one["Title__c"] for one in found]
 
 
+def test_rollups_follow_their_children(org):
+    """Counted and summed anew with each change below, also when a child moves, goes or comes back; the parent is stamped."""
+    below = {"object": "Line__c", "field": "Order__c"}
+    fields = [
+        {"name": "Lines__c", "type": "double", "rollup": {**below, "function": "COUNT"}},
+        {"name": "Total__c", "type": "currency", "rollup": {**below, "function": "SUM", "of": "Price__c"}},
+        {"name": "Last__c", "type": "date", "rollup": {**below, "function": "MAX", "of": "Day__c"}},
+    ]
+    lines = [
+        {"name": "Order__c", "type": "reference", "referenceTo": ["Order__c"], "cascadeDelete": True},
+        {"name": "Price__c", "type": "currency"},
+        {"name": "Day__c", "type": "date"},
+    ]
+    org.control("POST", "objects", [{"name": "Order__c", "fields": fields}, {"name": "Line__c", "fields": lines}])
+    one, two = (org.create("Order__c", Name=name) for name in ("one", "two"))
+
+    def sums(order):
+        return tuple(org.get("Order__c", order)[name] for name in ("Lines__c", "Total__c", "Last__c"))
+
+    new = sums(one)
+    bodies = [{"Order__c": one, "Price__c": price, "Day__c": f"2026-01-0{price}"} for price in (1, 2)]
+    created = org.get("Order__c", one)["SystemModstamp"]
+    org.control("POST", "clock", {"move_seconds": 60})
+    first, second = (org.create("Line__c", Name="l", **body) for body in bodies)
+    filled, stamp = sums(one), org.get("Order__c", one)["SystemModstamp"]
+    org.rest("PATCH", f"sobjects/Line__c/{first}", {"Order__c": two})
+    org.rest("DELETE", f"sobjects/Line__c/{second}")
+    emptied, moved = sums(one), sums(two)
+    org.control("POST", f"records/{second}/undelete", {})
+
+    assert ((0.0, 0.0, None), (2.0, 3.0, "2026-01-02")) == (new, filled)
+    assert stamp > created
+    assert ((0.0, 0.0, None), (1.0, 1.0, "2026-01-01")) == (emptied, moved)
+    assert (1.0, 2.0, "2026-01-02") == sums(one)
+    refused = org.rest("PATCH", f"sobjects/Order__c/{one}", {"Total__c": 5})
+    assert (400, "INVALID_FIELD_FOR_INSERT_UPDATE") == refusal(refused)
+
+
 def test_fields_of_every_kind_show_as_salesforce_shows_them(org):
     """Auto-numbers in their format, geolocations with their parts, encrypted texts masked."""
     fields = [

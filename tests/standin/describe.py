@@ -134,7 +134,7 @@ OBJECT_LISTS = [
     "supportedScopes",
 ]
 #: Keys of our compact form that Salesforce's describe has not.
-OWN_KEYS = frozenset(["displayFormat", "childRelationshipName"])
+OWN_KEYS = frozenset(["displayFormat", "childRelationshipName", "rollup"])
 MASTER_TYPE: Json = {
     "active": True,
     "available": True,
@@ -246,7 +246,9 @@ def _of_type(compact: Json, kind: str) -> Json:
     found.update(_of_kind(kind))
     if kind == "reference" and "relationshipName" not in compact:
         found["relationshipName"] = relationship_of(name)
-    if compact.get("autoNumber") or compact.get("calculated"):
+    if compact.get("rollup"):
+        found.update(calculated=True)
+    if compact.get("autoNumber") or compact.get("calculated") or compact.get("rollup"):
         found.update(createable=False, updateable=False, defaultedOnCreate=bool(compact.get("autoNumber")))
     return found
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from tests.standin import outbound, outbound_xml, record_types
+from tests.standin import outbound, outbound_xml, record_types, rollups
 from tests.standin.access import Access
 from tests.standin.auth import Client, Login, Refresh, Session, Sessions
 from tests.standin.bulk import register
@@ -75,6 +75,7 @@ class Org:
         self.store.listeners.append(self.events.committed)
         self.sessions.on_expiry = self.events.bell.ring
         self.store.spoil = self.faults.spoil
+        self.store.before_commit = lambda transaction: rollups.follow(self.store, transaction)
         self.access = Access()
         self.store.seen_by = lambda user_id: self.access.seen_by(self.store, user_id)
         self.bulk = Bulk(self.store, lambda: self.settings, self.write, data)

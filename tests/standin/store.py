@@ -76,6 +76,8 @@ class Store:
         self.lock = threading.RLock()
         self.tables: dict[str, Table] = {}
         self.relations: dict[str, list[Any]] = {}  #: kept by `relations`, by parent, until an object changes
+        self.rollups: list[Any] | None = None  #: kept by `rollups` until an object changes
+        self.before_commit: Callable[[Transaction], None] = lambda transaction: None
         self.views: dict[str, Store] = {}  #: kept by `access`, by user, until something changes for all
         self.seen_by: Callable[[str], Store] = lambda user_id: self  #: the store as a user sees it
         self.check_references = True
@@ -98,6 +100,7 @@ class Store:
     def _changed(self) -> None:
         self.relations.clear()
         self.views.clear()
+        self.rollups = None
 
     def table(self, name: str) -> Table:
         """The table of an object, by name in any case."""
@@ -169,6 +172,7 @@ class Store:
             self._transaction = Transaction()
             try:
                 yield self._transaction
+                self.before_commit(self._transaction)
             except BaseException:
                 self.roll_back(0)
                 raise
