@@ -15,6 +15,7 @@ from pg8000.converters import JSON, JSONB
 
 from common.config import Database as Settings
 from common.errors import Misconfigured
+from common.postgres import identity
 from common.postgres.errors import VENDOR, lost_connection, translate
 from common.postgres.queries import SQL, Parameter, bind, load
 
@@ -99,9 +100,10 @@ class Transaction:
 class Database:
     """One Postgres database, behind a pooler or not. Safe to share between threads."""
 
-    def __init__(self, settings: Settings, *, check_schema: bool = True) -> None:
+    def __init__(self, settings: Settings, *, check_schema: bool = True, check_identity: bool = True) -> None:
         self._settings = settings
         self._check_schema = check_schema
+        self.checks_identity = check_schema and check_identity  #: whether a database that moved is refused
         self._local = threading.local()
 
     @contextmanager
@@ -167,6 +169,8 @@ class Database:
             if self._check_schema:
                 try:
                     _refuse_old_schema(connection)
+                    if self.checks_identity:
+                        identity.refuse_moved(Transaction(connection))
                 except BaseException:
                     connection.close()
                     raise

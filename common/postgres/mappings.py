@@ -10,6 +10,7 @@ from typing import Any
 from common.errors import Misconfigured
 from common.family import Child, ParentKey
 from common.mapping import Direction, Field, Kind, Mapping, Policy
+from common.postgres import identity
 from common.postgres.connect import Database, Transaction
 from common.postgres.queries import load
 
@@ -33,10 +34,16 @@ class MappingBook:
         with self._lock:
             if self._held is None:
                 with self._database.transaction() as transaction:
-                    self._org_id = transaction.run(_Q["org_id"])[0][0] or ""
+                    self._org_id = self._whose(transaction)
                     self._held = read(transaction)
                     self._read_at = time.monotonic()
             return self._held
+
+    def _whose(self, transaction: Transaction) -> str:
+        """Behind a pooler a connection outlives the server that it led to, so each look asks who is there."""
+        if self._database.checks_identity:
+            return identity.refuse_moved(transaction)
+        return str(identity.read(transaction)["org_id"] or "")
 
     @property
     def org_id(self) -> str:

@@ -6,14 +6,13 @@ from typing import Any
 
 from common import conflict
 from common.change import Change, Ending, Op, Outcome
-from common.errors import Terminal
-from common.mapping import Kind, Mapping
+from common.mapping import Mapping
 from common.ports import Verdict
 from common.postgres import families
 from common.postgres.connect import Transaction
 from common.postgres.queries import as_json
 from common.postgres.statements import ConfigurationChanged, Record, Statements
-from common.postgres.values import canonical
+from common.postgres.values import comparable
 
 Numbered = tuple[int, Change]
 ApplyStatement = Callable[[Mapping, Sequence[Record]], str]
@@ -84,7 +83,7 @@ class Session:
         if edits[-1].change_type != "DELETE" or any(e.state == "sending" for e in edits):
             return False
         arriving = {f.column: change.fields[f.name] for f in self._mapping.fields}
-        return conflict.deletion_yields(self._mapping, arriving, change.stamp, edits, _comparable)
+        return conflict.deletion_yields(self._mapping, arriving, change.stamp, edits, comparable)
 
     def _lock(self, changes: Sequence[Change], read: bool) -> None:
         field = self._mapping.external_id_field
@@ -144,7 +143,7 @@ class Session:
         if not edits or row is None or not _newer(change, row):
             return merged_record
         arriving = {f.column: change.fields[f.name] for f in self._mapping.fields} | self._arriving_keys(change, edits)
-        merged = conflict.merge(self._mapping, arriving, change.stamp, edits, _comparable)
+        merged = conflict.merge(self._mapping, arriving, change.stamp, edits, comparable)
         for position, f in enumerate(self._mapping.fields):
             if f.column in merged.keep:
                 merged_record[f"c{position}"] = row["row"][f.column]
@@ -262,14 +261,6 @@ def _deletion_conflict(record_id: str, sfid: str, here: str, there: str, winner:
         "record_id": record_id, "sfid": sfid, "field": "IsDeleted", "winner": winner,
         "old_value": "false", "postgres_value": here, "salesforce_value": there,
     }  # fmt: skip
-
-
-def _comparable(kind: Kind, value: object) -> object:
-    """A value that only one side can hold (infinity) equals nothing of the other's."""
-    try:
-        return canonical(kind, value)
-    except Terminal:
-        return str(value)
 
 
 def _newer(change: Change, row: dict[str, Any]) -> bool:

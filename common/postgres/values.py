@@ -50,6 +50,14 @@ def canonical(kind: Kind, value: object) -> object:
         raise Terminal("value_refused", f"{kind} expected", "Compare the column's type with the field's.") from exc
 
 
+def comparable(kind: Kind, value: object) -> object:
+    """A value that only one side can hold (infinity) equals nothing of the other's."""
+    try:
+        return canonical(kind, value)
+    except Terminal:
+        return str(value)
+
+
 def _boolean(value: object) -> bool:
     return value if isinstance(value, bool) else {"true": True, "false": False}[str(value).lower()]
 

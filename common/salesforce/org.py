@@ -18,6 +18,7 @@ from common.salesforce.sending import Known, Sending
 from common.salesforce.session import Refused, Session
 
 MAX_RETRIEVE = 2000  #: records in one collections retrieve; REST API guide, "sObject Collections"
+MAX_FIND = 50  #: external ids in one query: at 255 letters each the longest URI still fits
 MAX_URI = 15_000  #: bytes; Salesforce refuses 16,384 with its headers
 
 
@@ -95,6 +96,21 @@ class SalesforceOrg:
         """What this thread's calls have cost since it last asked."""
         used, allowed = self._session.api_usage or (None, None)
         return Spent(self._session.spent(), used, allowed)
+
+    def find(self, mapping: Mapping, external_ids: Sequence[str]) -> dict[str, str]:
+        """Living records by external id: external id -> Salesforce id. Any number of them.
+
+        Raises:
+            Transient, Misconfigured: nothing is known.
+        """
+        field = mapping.external_id_field
+        found: dict[str, str] = {}
+        by_lower = {i.lower(): i for i in external_ids}  # Salesforce compares without case
+        for part in parts(list(external_ids), MAX_FIND):
+            select = f"SELECT Id, {field} FROM {mapping.sobject} WHERE {field} IN ({','.join(map(_literal, part))})"
+            records = self._query("query", select, mapping)
+            found |= {by_lower[r[field].lower()]: r["Id"] for r in records if r[field].lower() in by_lower}
+        return found
 
     def _name(self, mapping: Mapping, unnamed: Sequence[Item], answers: Answers) -> list[Item]:
         """Find the records of deletions whose id never came back, by external id; what is not there is deleted already."""

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from common import config
-from common.postgres import mappings, status
+from common.postgres import identity, mappings, status
 from common.postgres import migrate as migrations
 from common.postgres.connect import Database
 from functions.cli.tables import print_json, show
@@ -30,13 +30,16 @@ def _migrate(chosen: argparse.Namespace, env: config.Environment) -> None:
 
 
 def _status(chosen: argparse.Namespace, env: config.Environment) -> None:
-    with Database(config.database(env)) as database:
+    with Database(config.database(env), check_identity=False) as database:
         with database.transaction() as tx:
-            paused = mappings.paused_all(tx)
+            paused, moved = mappings.paused_all(tx), identity.changed(identity.read(tx))
         rows, api = status.read(database), status.api(database)
     if chosen.json:
-        print_json({"paused": paused, "mappings": rows, **api})
+        print_json({"paused": paused, "moved": moved, "mappings": rows, **api})
         return
+    if moved:
+        signs = ", ".join(f"{name} {was} -> {now}" for name, (was, now) in moved.items())
+        print(f"THIS IS NOT THE DATABASE THAT WAS BOUND ({signs}): the doors stop until `isthmus rebase`\n")
     if paused:
         why = f": {paused['paused_why']}" if paused["paused_why"] else ""
         print(f"EVERYTHING IS PAUSED since {paused['paused_at']:%Y-%m-%d %H:%M:%S%z} by {paused['paused_by']}{why}\n")

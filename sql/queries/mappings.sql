@@ -69,11 +69,9 @@ UPDATE isthmus.identity
    SET configuration_version = configuration_version + 1;
 
 -- bind_org --
--- The first one who asks binds the database to its org.
+-- The first one who asks binds the database to its org, and to itself.
 UPDATE isthmus.identity
-   SET org_id = coalesce(org_id, :org_id)
+   SET org_id = coalesce(org_id, :org_id),
+       signs = CASE WHEN org_id IS NULL THEN isthmus.signs_v1() ELSE signs END,
+       bound_at = coalesce(bound_at, now())
 RETURNING org_id;
-
--- org_id --
--- The org that the database is bound to.
-SELECT org_id FROM isthmus.identity;

@@ -22,7 +22,7 @@ COMMANDS = [
     ["dead-letters"], ["dead-letters", "list"], ["dead-letters", "show"], ["dead-letters", "replay"],
     ["failures"], ["failures", "list"], ["failures", "show"], ["failures", "retry"], ["failures", "ignore"],
     ["conflicts"], ["conflicts", "list"], ["conflicts", "show"], ["conflicts", "resolve"],
-    ["deletes"], ["deletes", "list"], ["deletes", "allow"], ["deletes", "refuse"], ["pause"], ["resume"], ["prune"],
+    ["deletes"], ["deletes", "list"], ["deletes", "allow"], ["deletes", "refuse"], ["pause"], ["resume"], ["prune"], ["rebase"],
     ["dead-letters", "discard"],
 ]  # fmt: skip
 
