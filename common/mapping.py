@@ -72,6 +72,7 @@ class Mapping:
         default_factory=dict
     )  #: outbound message's action id ('' for any) -> its fields
     parent_keys: tuple[ParentKey, ...] = ()  #: relationship columns
+    write_back_external_ids: bool = False  #: a record born in Salesforce without an external id gets its row's key
     children: tuple[Child, ...] = ()  #: relationship columns of other tables, or this one, that hold this table's keys
 
     @cached_property
@@ -86,6 +87,13 @@ class Mapping:
     @cached_property
     def by_name(self) -> Map[str, Field]:
         return {f.name: f for f in self.written}
+
+    def may_send(self, name: str, *, new: bool) -> bool:
+        """Whether a field may be written to a new record, or to one that is there."""
+        if name == self.external_id_field:
+            return not new  # a new one is addressed by it
+        field = self.by_name.get(name)
+        return field is not None and (field.createable if new else field.updateable)
 
     @cached_property
     def by_column(self) -> Map[str, Field]:

@@ -116,6 +116,8 @@ def _call(mapping: Mapping, due: Sequence[Owed], world: World) -> tuple[list[Sen
 def _settled(owed: Owed, sent: Sent, world: World) -> Settled:
     if not sent.reason or sent.stopped:
         outcome = Outcome(owed.change, Ending.SENT, sent.reason, sent.hint, sent.detail)
+        if not sent.reason and (left := _left_out(owed)):
+            outcome = replace(outcome, reason="never_sent", detail=left)
         return Settled(owed, outcome, sent.sfid, stopped=sent.stopped)
     if not sent.retry or 0 < sent.tries <= owed.attempts:
         return Settled(owed, Outcome(owed.change, Ending.FAILED, sent.reason, sent.hint, sent.detail))
@@ -127,6 +129,17 @@ def _settled(owed: Owed, sent: Sent, world: World) -> Settled:
         return Settled(owed, outcome, next_attempt_at=due, untried=sent.untried)
     outcome = replace(outcome, reason=family.WAITING_FOR_PARENT, detail=f"{parent}: {sent.detail}")
     return Settled(owed, outcome, next_attempt_at=due, untried=sent.untried, waits_for=str(parent))
+
+
+def _left_out(owed: Owed) -> str:
+    """Edited fields that Salesforce lets nobody write at this time of the record's life."""
+    if owed.send.op is Op.DELETE:
+        return ""
+    given = {*owed.send.fields, *(k.name for k in owed.mapping.parent_keys if k.lookup in owed.send.fields)}
+    new = owed.send.sfid is None
+    names = sorted(n for n in owed.change.fields if n not in given and not owed.mapping.may_send(n, new=new))
+    when = "once the record is there" if new else "on creation"
+    return f"{', '.join(names)}: can be written {when} only" if names else ""
 
 
 def _lacks_parent(sent: Sent) -> bool:

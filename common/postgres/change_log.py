@@ -102,6 +102,7 @@ class ChangeLog:
         refused: list[Outcome] = []
         records = _by_record(rows)
         gone: list[Row] = []
+        said: list[dict[str, object]] = []
         table_of: dict[str, str] = {}
         for (table, record_id), own in records.items():
             past, present = _lives_on(own)
@@ -112,6 +113,7 @@ class ChangeLog:
             found = claimed_as(tables[table], record_id, batch, born=born)
             if found is None:
                 voided += batch.rows
+                said += [{"id": i, "error": why} for i in batch.rows if (why := _never_sent(tables[table], batch))]
                 gone.append(Row(table, record_id))
                 continue
             change = found.change if isinstance(found, Outcome) else found
@@ -123,6 +125,8 @@ class ChangeLog:
                 changes.append(found)
         if voided:
             tx.run(_Q["void"], ids=voided, now=now)
+        if said:
+            tx.run(_Q["say"], said=as_json(said))
         if marked:
             tx.run(_Q["mark"], batches=as_json(marked), lease_until=now + timedelta(seconds=self._claim_seconds))
         going, circles = waiting.hold(tx, tables, changes, table_of, now)
@@ -345,14 +349,32 @@ def claimed_again(mapping: Mapping, record_id: str, claim: str, batch: Batch) ->
 def claimed_as(mapping: Mapping, record_id: str, batch: Batch, *, born: bool) -> Change | Outcome | None:
     """The batch as a Change with a claim; an Outcome where Salesforce cannot hold a value; None where nothing is to do."""
     writable = {c: v for c, v in batch.values.items() if _writable(mapping, c)}
-    if batch.op is None or batch.made_at is None or (batch.op is Op.UPSERT and not writable and not born):
+    minted = {mapping.external_id_field: str(batch.values[mapping.key_column])} if _minted(mapping, batch) else {}
+    if (
+        batch.op is None
+        or batch.made_at is None
+        or (batch.op is Op.UPSERT and not writable and not minted and not born)
+    ):
         return None
     change = Change(Side.POSTGRES, mapping.sobject, record_id, batch.op, batch.made_at, str(uuid.uuid4()))
     try:
         fields = {mapping.by_column[c].name: out_of_row(mapping.by_column[c], v) for c, v in writable.items()}
     except Terminal as exc:
         return Outcome(change, Ending.FAILED, exc.reason, exc.hint, exc.detail)
-    return replace(change, fields=fields)
+    return replace(change, fields=minted | fields)
+
+
+def _minted(mapping: Mapping, batch: Batch) -> bool:
+    """A key is no mapped column: only our own write of a missing external id has it."""
+    return batch.op is Op.UPSERT and mapping.key_column in batch.values
+
+
+def _never_sent(mapping: Mapping, batch: Batch) -> str:
+    """Why an edit ends here."""
+    columns = sorted(c for c in batch.values if c in mapping.by_column)
+    if batch.op is not Op.UPSERT or not columns:
+        return ""
+    return f"never_sent: {', '.join(columns)}: Salesforce lets nobody write this"
 
 
 def _writable(mapping: Mapping, column: str) -> bool:
@@ -399,13 +421,13 @@ def _send(
     if change.op is Op.DELETE:
         return Send(Op.DELETE, sfid, change.record_id)
     if sfid is not None:
-        known = {n: v for n, v in change.fields.items() if mapping.by_name[n].updateable}
+        known = {n: v for n, v in change.fields.items() if mapping.may_send(n, new=False)}
         return Send(Op.UPSERT, sfid, change.record_id, known)
     fields = {f.name: out_of_row(f, row[f.column]) for f in mapping.fields if row[f.column] is not None} if row else {}
     fields |= parents.of_row(mapping, change, row, deferred) if row else {}
     fields |= change.fields
     fields = {n: v for n, v in fields.items() if n not in parents.dropped(mapping, fields)}
-    whole = {n: v for n, v in fields.items() if n in mapping.by_name and mapping.by_name[n].createable}
+    whole = {n: v for n, v in fields.items() if mapping.may_send(n, new=True)}
     return Send(Op.UPSERT, None, change.record_id, whole)
 
 

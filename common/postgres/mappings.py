@@ -118,6 +118,7 @@ def _mapping(row: dict[str, Any], listed: dict[str, frozenset[str]]) -> Mapping:
         policy=Policy(row["conflict_policy"]),
         configuration=row["configuration_version"],
         listed=listed,
+        write_back_external_ids=row["write_back_external_ids"],
         parent_keys=tuple(_parent_key(f) for f in row["fields"] if f.get("parent_key")),
     )
 
@@ -166,6 +167,7 @@ def insert(transaction: Transaction, mapping: Mapping) -> int:
         external_id_field=mapping.external_id_field,
         fields=json.dumps(fields),
         policy=mapping.policy,
+        write_back_external_ids=mapping.write_back_external_ids,
     )
     return int(rows[0][0])
 

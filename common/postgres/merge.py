@@ -209,11 +209,12 @@ class Session:
         lost, kept, done = [], [], []
         for n, change in changes:
             edits, row = self._edits_of(change.record_id), self._rows.get(change.record_id)
+            written = [e for e in edits if e.change_type != "UPDATE" or e.new.keys() - {self._mapping.key_column}]
             if any(e.state == "sending" for e in edits):
                 done.append((n, _later(change)))
             elif row is not None and not _newer(change, row):
                 done.append((n, Verdict(needs_read=True, buried=True)))  # it may have come back since that read
-            elif conflict.delete_wins(self._mapping.policy, change.stamp, edits):
+            elif conflict.delete_wins(self._mapping.policy, change.stamp, written):
                 lost.append((n, change))
             else:
                 kept.append((n, change))

@@ -128,6 +128,8 @@ class PostgresTable:
             table=mapping.table,
             mapping_id=mapping.id,
             configuration=mapping.configuration,
+            key_column=mapping.key_column,
+            mint=mapping.write_back_external_ids,
         )
 
     def _with_care(

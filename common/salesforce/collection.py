@@ -62,7 +62,7 @@ class Collection:
             if name in parents:  # a lookup by its parent's external id; emptied, it goes as the lookup itself
                 values[parents[name].relationship] = {parents[name].field: value}
             else:
-                values[name] = as_json(kinds[name].kind, value)
+                values[name] = as_json(kinds[name].kind, value) if name in kinds else value
         return {"attributes": {"type": self._mapping.sobject}, **key, **values}
 
     def subrequest(self, reference: str, data_path: str) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def fetch(session: Session, sobject: str) -> dict[str, Any]:
 def to_mapping(
     described: dict[str, Any], *, table: str, direction: Direction, external_id_field: str,
     style: str = "snake", only: Sequence[str] = (), policy: Policy = Policy.LAST_WRITER_WINS,
-    parents: Map[str, str] | None = None, parent_keys: Sequence[str] | None = None,
+    parents: Map[str, str] | None = None, parent_keys: Sequence[str] | None = None, write_back: bool = False,
 ) -> Described:  # fmt: skip
     """Make a mapping of every field that can be mapped, or of some of them.
 
@@ -78,6 +78,7 @@ def to_mapping(
         only: API names; none means every field.
         parents: Mapped objects with their external id fields.
         parent_keys: The lookups that get a relationship column; unset means each one that can have one.
+        write_back: Records born without an external id get their row's key.
 
     Raises:
         Misconfigured: a named field does not exist, cannot have a relationship column, or the external id field
@@ -88,6 +89,8 @@ def to_mapping(
     trouble = _check_external_id(described["name"], fields.get(external_id_field), external_id_field, direction)
     if trouble:
         external_id_field = ""
+    if write_back:
+        _refuse_write_back(described["name"], fields.get(external_id_field), direction)
     wanted = [f for name, f in fields.items() if name not in _OURS | {external_id_field} and (not only or name in only)]
     left_out = {f["name"]: why for f in wanted if (why := _why_not(f))}
     mapped = [f for f in wanted if f["name"] not in left_out]
@@ -102,6 +105,7 @@ def to_mapping(
         fields=chosen,
         external_id_field=external_id_field,
         policy=policy,
+        write_back_external_ids=write_back,
         parent_keys=_parent_keys(
             described["name"], chosen, known, _lookups(chosen, known, direction, parent_keys), style
         ),
@@ -180,6 +184,15 @@ def _refuse_unknown(sobject: str, only: Sequence[str], fields: dict[str, Any]) -
             "field_missing", f"{sobject} has no field {', '.join(unknown)}",
             f"Its fields are: {', '.join(sorted(fields))}.",
         )  # fmt: skip
+
+
+def _refuse_write_back(sobject: str, field: dict[str, Any] | None, direction: Direction) -> None:
+    if direction is Direction.BIDIRECTIONAL and field and field.get("updateable"):
+        return
+    raise Misconfigured(
+        "write_back", f"{sobject}'s external ids cannot be written back",
+        "It needs both directions, and an external id field that the integration user may edit.",
+    )  # fmt: skip
 
 
 def _check_external_id(sobject: str, field: dict[str, Any] | None, name: str, direction: Direction) -> str:

@@ -55,6 +55,11 @@ def _add_create(commands: Groups) -> None:
         help="lookups, separated by commas, that get a column for the parent's external id; "
         "default each whose object is mapped; none: no such column",
     )  # fmt: skip
+    create.add_argument(
+        "--write-back-external-ids", action="store_true",
+        help="give records that are born in Salesforce without an external id their row's key: costs API calls; "
+        "without it such rows are addressed by Salesforce id",
+    )  # fmt: skip
     create.add_argument("--policy", choices=[p.value for p in Policy], default=Policy.LAST_WRITER_WINS.value)
     create.add_argument("--yes", action="store_true", help="do not ask")
     create.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")
@@ -80,6 +85,7 @@ def _create(chosen: argparse.Namespace, env: config.Environment) -> None:
         policy=Policy(chosen.policy),
         parents=parents,
         parent_keys=None if chosen.parent_key is None else [n for n in _listed(chosen.parent_key) if n != "none"],
+        write_back=chosen.write_back_external_ids,
     )
     _show_plan(plan)
     if chosen.dry_run or not (chosen.yes or _agreed()):

@@ -59,6 +59,13 @@ UPDATE isthmus.change_log AS c
    SET state = 'merged', processed_at = :now, lease_until = NULL, next_attempt_at = NULL, claim = NULL, waits_for = NULL
  WHERE c.id = ANY (:ids)
 
+-- say --
+-- Why edits ended without being sent.
+UPDATE isthmus.change_log AS c
+   SET last_error = r.error
+  FROM json_to_recordset(:said ::json) AS r (id bigint, error text)
+ WHERE c.id = r.id
+
 -- take --
 -- Take what is still owed of these claims: only they may send it, and the lease outlasts the call. What was paused
 -- meanwhile stays claimed, until its lease is over. Where an earlier taker went away without an answer, its call may

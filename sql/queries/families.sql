@@ -103,7 +103,8 @@ SELECT node, waits_for
 -- Edits that wait for a parent: nothing has been sent, and no attempt is counted.
 UPDATE isthmus.change_log AS c
    SET state = 'retry', claim = NULL, lease_until = NULL, next_attempt_at = r.next_attempt_at,
-       waits_for = r.waits_for, last_error = r.error
+       waits_for = r.waits_for, last_error = r.error,
+       last_hint = 'It goes as soon as its parent is there; if the parent failed, mend that one.'
   FROM json_to_recordset(:held ::json) AS r (claim uuid, waits_for text, next_attempt_at timestamptz, error text)
  WHERE c.claim = r.claim
    AND c.state = 'claimed'

@@ -2,7 +2,7 @@
 -- Every mapping, with the configuration's version of the same moment; none is active while everything is paused.
 SELECT m.id, m.sf_object_name, m.pg_table_name, m.sync_direction::text,
        m.is_active AND i.paused_at IS NULL AS is_active, m.key_column,
-       m.external_id_field, m.fields, m.conflict_policy::text, i.configuration_version
+       m.external_id_field, m.fields, m.conflict_policy::text, m.write_back_external_ids, i.configuration_version
   FROM isthmus.sync_configurations AS m
  CROSS JOIN isthmus.identity AS i
  ORDER BY m.id;
@@ -15,9 +15,10 @@ SELECT sf_object_name, action_id, fields
 -- insert_mapping --
 -- Store a new mapping.
 INSERT INTO isthmus.sync_configurations
-       (sf_object_name, pg_table_name, sync_direction, key_column, external_id_field, fields, conflict_policy)
+       (sf_object_name, pg_table_name, sync_direction, key_column, external_id_field, fields, conflict_policy,
+        write_back_external_ids)
 VALUES (:sobject, :table, :direction ::isthmus.sync_direction, :key_column, :external_id_field, :fields ::jsonb,
-        :policy ::isthmus.conflict_policy)
+        :policy ::isthmus.conflict_policy, :write_back_external_ids)
 RETURNING id;
 
 -- delete_mapping --

@@ -105,7 +105,16 @@ WITH incoming AS MATERIALIZED (
      WHERE j.verdict = 'insert'
      ORDER BY i.sfid
         ON CONFLICT (sfid) DO NOTHING
-    RETURNING t.sfid
+    RETURNING t.sfid, t.{key} AS record_id
+), minted AS (
+    -- A record without an external id gets its row's key, where the mapping wants it: an edit of ours, sent like any.
+    INSERT INTO isthmus.change_log (table_name, record_id, change_type, old_data, new_data)
+    SELECT :table, b.record_id, 'UPDATE', jsonb_build_object(:key_column ::text, NULL),
+           jsonb_build_object(:key_column ::text, b.record_id)
+      FROM inserted AS b
+      JOIN incoming AS i USING (sfid)
+     WHERE i.external_id IS NULL
+       AND :mint
 ), written AS (
     SELECT sfid, look FROM updated UNION ALL SELECT sfid, true FROM inserted
 ), counted AS (

@@ -127,6 +127,17 @@ def test_relationship_columns_are_chosen(isthmus: Isthmus, database: Database) -
     assert () == the_mapping(database, "Account").parent_keys
 
 
+def test_external_ids_are_written_back_where_that_is_asked_for(isthmus: Isthmus, database: Database) -> None:
+    """Not by itself, for it costs calls; refused where nothing is sent."""
+    with pytest.raises(SystemExit, match="cannot be written back"):
+        isthmus("mapping", "create", "Account", "--yes", "--write-back-external-ids", "--direction", "SF_TO_PG")
+    isthmus("mapping", "create", "Account", "--yes", "--write-back-external-ids")
+    isthmus("mapping", "create", "Contact", "--yes")
+
+    assert the_mapping(database, "Account").write_back_external_ids
+    assert not the_mapping(database, "Contact").write_back_external_ids
+
+
 def test_what_is_shown_is_what_was_run(isthmus: Isthmus, database: Database) -> None:
     """The printed DDL makes the same table elsewhere: it is no summary."""
     said = isthmus("mapping", "create", "Account", "--dry-run")
