@@ -16,6 +16,7 @@ from common.postgres.queries import as_json, load
 BUSY_SECONDS = 2.0  #: somebody writes the parent's row at this very moment
 LEAST_SECONDS = 60.0  #: whoever settles a parent wakes its children; this is for what nobody foresaw
 MOST_SECONDS = 3600.0
+AFTERWARDS_DAYS = 30  #: the record itself wakes what is to be set afterwards, in the transaction that settles it
 
 _Q = load("families")
 _CIRCLE = "Its lookups form a circle that no side may leave empty: make one of them optional, or insert in two steps."
@@ -127,7 +128,7 @@ def _break(
     for child, parent in edges:
         keys = found.wanted.get(child, {}).get(parent, [])
         if keys and not any(k.required for k in keys):
-            _leave_out(tx, found, child, parent, keys)
+            _leave_out(tx, found, child, parent, keys, now)
             graph[child].discard(parent)
             return True
     others = [child for child, parent in edges if child not in found.changes and _may_leave(mappings, child, parent)]
@@ -147,7 +148,9 @@ def _may_leave(mappings: Map[str, Mapping], child: Row, parent: Row) -> bool:
     return mapping is not None and not any(k.required for k in mapping.parent_keys if k.table == parent.table)
 
 
-def _leave_out(tx: Transaction, found: _Family, child: Row, parent: Row, keys: Sequence[ParentKey]) -> None:
+def _leave_out(
+    tx: Transaction, found: _Family, child: Row, parent: Row, keys: Sequence[ParentKey], now: datetime
+) -> None:
     """Send the record without these columns now, and with an edit of its own afterwards."""
     mapping, change = found.changes[child]
     for key in keys:
@@ -161,7 +164,8 @@ def _leave_out(tx: Transaction, found: _Family, child: Row, parent: Row, keys: S
         if standing[0][0] == parent.key:  # else a later edit says something else
             tx.run(
                 _Q["set_afterwards"], table=mapping.table, record_id=child.key, column=key.column, value=parent.key,
-                made_at=change.stamp,
+                made_at=change.stamp, waits_for=str(child), next_attempt_at=now + timedelta(days=AFTERWARDS_DAYS),
+                error=_said(parent, None, None),
             )  # fmt: skip
     left = {n: v for n, v in change.fields.items() if n not in {k.name for k in keys}}
     found.changes[child] = (mapping, replace(change, fields=left))

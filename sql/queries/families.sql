@@ -190,10 +190,11 @@ UPDATE isthmus.change_log
  WHERE claim = :claim ::uuid
 
 -- set_afterwards --
--- ... and gets it with an edit of its own, once Salesforce has both.
-INSERT INTO isthmus.change_log (table_name, record_id, change_type, old_data, new_data, created_at)
+-- ... and gets it with an edit of its own, once Salesforce has the record itself: until then it waits for that one.
+INSERT INTO isthmus.change_log
+       (table_name, record_id, change_type, old_data, new_data, created_at, state, next_attempt_at, waits_for, last_error)
 VALUES (:table, :record_id, 'UPDATE', jsonb_build_object(:column ::text, NULL),
-        jsonb_build_object(:column ::text, :value ::text), :made_at)
+        jsonb_build_object(:column ::text, :value ::text), :made_at, 'retry', :next_attempt_at, :waits_for, :error)
 
 -- sfids --
 -- The Salesforce ids of the rows that relationship columns name.
