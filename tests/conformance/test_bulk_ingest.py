@@ -368,6 +368,18 @@ def test_a_broken_row_ends_the_job(org):
     assert "Failed" == binary["state"] and "not UTF-8" in binary["errorMessage"]
 
 
+def test_a_job_without_data_has_nothing_to_do(org):
+    """Closed before any upload, or with a header alone: complete, no records, results without titles or with them."""
+    empty = create(org)["id"]
+    patch(org, empty, "UploadComplete")
+
+    bare, titled = wait(org, empty), load(org, "Name\n")
+
+    assert [("JobComplete", 0)] * 2 == [(job["state"], job["numberRecordsProcessed"]) for job in (bare, titled)]
+    assert '"sf__Id","sf__Error",Name\n' == results(org, titled["id"], "failedResults")
+    assert results(org, empty, "failedResults").startswith('"sf__Id","sf__Error"')
+
+
 def test_deleted_jobs_are_gone(org):
     """204, then 404 everywhere; an open job cannot be deleted."""
     job_id, opened = load(org, "Name\nA\n")["id"], create(org)["id"]
@@ -413,13 +425,12 @@ def test_each_call_is_one_api_call(org):
     """However many records: create, upload, close, look, fetch."""
     org.control("DELETE", "calls")
 
-    job_id = begin(org, "Name\n" + "A\n" * 1000)
-    results_calls = 0 if wait(org, job_id)["state"] != "JobComplete" else 1
+    job_id = load(org, "Name\n" + "A\n" * 1000)["id"]
     results(org, job_id, "successfulResults")
 
     summary = org.control("GET", "calls/summary")
     counts = {(each["method"], each["resource"]): each["calls"] for each in summary["resources"]}
-    assert 1 == counts["POST", "jobs/ingest"] == counts["PUT", "jobs/ingest/{id}/batches"] == results_calls
+    assert 1 == counts["POST", "jobs/ingest"] == counts["PUT", "jobs/ingest/{id}/batches"]
     assert 1 == counts["PATCH", "jobs/ingest/{id}"] == counts["GET", "jobs/ingest/{id}/successfulResults"]
     assert sum(counts.values()) == summary["apiCalls"]
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from itertools import islice
-from typing import Any
 
 import orjson
 
@@ -15,6 +14,7 @@ from tests.standin.bulk.sheet import DELIMITERS, LINE_ENDINGS, Sheet, title, wri
 from tests.standin.bulk.spool import FAILURES, INPUT, SUCCESSES, pieces
 from tests.standin.errors import Refused, Unreadable, not_found
 from tests.standin.org import Org
+from tests.standin.schema import SObject
 from tests.standin.web import Json, Reply, Request, Stream, wrong_method
 
 MULTIPART_CHARACTERS = 100_000  #: of data in the request that creates the job
@@ -85,7 +85,7 @@ def _new_job(org: Org, request: Request, given: Json) -> Job:
     )
 
 
-def _external_id(sobject: Any, given: Json) -> str:
+def _external_id(sobject: SObject, given: Json) -> str:
     name = given.get("externalIdFieldName")
     if not isinstance(name, str) or not name:
         raise Refused("INVALIDJOB", "External ID was blank for a job whose operation is upsert")
