@@ -23,7 +23,8 @@ machine that others use, the rate says as much about them. Records of 12 columns
 fields each, and five of them in one composite: medians of rounds over fresh records. Pages of 2,000 from the first to the last
 by `nextRecordsUrl`. Bulk: an upload of nine columns, from its PUT until the job is complete, then the same again as
 updates; a query from its POST until the last byte of one page with every row. Memory is the process's own: its records,
-which it keeps in memory, and beside them what the second job, the query or the page added at its peak."""
+which it keeps in memory, and beside them what the second job and the queries added at their peak; that includes the versions
+that the last 200,000 change events remember."""
 
 FIELDS = (
     "Id, Name, Phone, Industry, AnnualRevenue, NumberOfEmployees, BillingCity, Website, External_Id__c, "
@@ -51,8 +52,8 @@ class _Client:
         return text
 
     def send(self, path: str, file: Path) -> None:
-        """PUT a file, piece by piece; over a new connection, since a job takes longer than an idle one is kept."""
-        self._connection.close()
+        """PUT a file, piece by piece."""
+        self.close()
         with file.open("rb") as body:
             headers = {**self._headers, "Content-Type": "text/csv", "Content-Length": str(file.stat().st_size)}
             self._connection.request("PUT", path, body, headers)
@@ -70,6 +71,7 @@ class _Client:
         return found
 
     def close(self) -> None:
+        """The next call opens a connection of its own; after a long job an idle one would be gone."""
         self._connection.close()
 
 
@@ -198,6 +200,7 @@ def _wait(org: Standin, job_id: str, road: str) -> driving.Json:
 
 def _page(client: _Client, count: int) -> None:
     """From page to page; only the beginning of each is looked at, for the address of the next."""
+    client.close()
     seen = 0
     path: str | None = f"{ROOT}/query?q={quote(f'SELECT {FIELDS} FROM Account LIMIT {count}')}"
     while path:
