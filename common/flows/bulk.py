@@ -62,20 +62,26 @@ class Gatherer:
         Raises:
             Transient, Misconfigured: jobs that were begun are sealed later, as they are.
         """
-        sending = [m for m in self.mappings.all() if m.to_salesforce and not to_salesforce.yields(m)]
-        records = sum(self._fill(mapping) for mapping in self.jobs.backlog(sending, self.at_least)) if sending else 0
-        due = self.jobs.due()
+        backlogs, due = self.jobs.look(self.at_least)
+        chosen = [
+            m for m in self.mappings.all() if m.id in backlogs and m.to_salesforce and not to_salesforce.yields(m)
+        ]
+        records = 0
+        for mapping in chosen:
+            job, taken = self._fill(mapping)
+            due = [*due, job] if taken else due
+            records += taken
         if due:
             self.works.publish(*(Work(BULK_POLL, {"job": job}) for job in due))
         return records
 
-    def _fill(self, mapping: Mapping) -> int:
+    def _fill(self, mapping: Mapping) -> tuple[int, int]:
         job = self.jobs.open(mapping)
         taken = 0
         while taken < MOST and (claimed := self.jobs.gather(job, mapping, min(CLAIM, MOST - taken), merge)):
             taken += claimed
         self.jobs.seal(job)
-        return taken
+        return job, taken
 
 
 def step(job_id: int, world: World[SheetT]) -> str:

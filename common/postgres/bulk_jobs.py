@@ -13,7 +13,7 @@ from common.mapping import Mapping
 from common.ports import Batch, BulkJob, Entry, Owed, Sent, SfJob, Spent
 from common.postgres.change_log import ChangeLog, claimed_again, entry, spend
 from common.postgres.connect import Database
-from common.postgres.queries import load
+from common.postgres.queries import bind, load
 
 LEASE = timedelta(days=7)  #: as long as Salesforce keeps a job's results
 GATHER_SECONDS = 300.0  #: a drainer that gathers longer has died
@@ -32,11 +32,10 @@ class BulkJobs:
 
     # -- gathering ---------------------------------------------------------------------------------
 
-    def backlog(self, mappings: Sequence[Mapping], at_least: int) -> list[Mapping]:
-        """Mappings with so many edits that are due."""
-        with self._database.transaction() as tx:
-            ids = {row[0] for row in tx.run(_Q["backlog"], at_least=at_least, now=self._now())}
-        return [m for m in mappings if m.id in ids and m.to_salesforce]
+    def look(self, at_least: int) -> tuple[list[int], list[int]]:
+        """The ids of mappings with so many edits that are due, and of jobs that want a step. One round trip."""
+        ((backlogs, due),) = self._database.at_once(bind(_Q["look"], at_least=at_least, now=self._now()))
+        return backlogs, due
 
     def open(self, mapping: Mapping) -> int:
         """A new job; its id."""
@@ -60,11 +59,6 @@ class BulkJobs:
         """Nothing is added any more."""
         with self._database.transaction() as tx:
             tx.run(_Q["seal"], job=job, now=self._now())
-
-    def due(self) -> list[int]:
-        """Jobs that want a step."""
-        with self._database.transaction() as tx:
-            return [row[0] for row in tx.run(_Q["due"], now=self._now())]
 
     # -- carrying ----------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ from common.postgres import guard, parents, waiting
 from common.postgres.connect import Database, Transaction
 from common.postgres.dead_letters import bury, heal
 from common.postgres.queries import as_json, identifier, load
+from common.postgres.siblings import with_parents
 from common.postgres.values import out_of_row
 
 TOPIC = "postgres-changes"
@@ -203,7 +204,7 @@ class ChangeLog:
             # is of the record that the row had then, whatever stands under its key now.
             sfid = here["sfid"] if here and change.op is Op.UPSERT else row["old_sfid"] or buried.get(key)
             owed.append(_owed(mapping, change, sfid, here["row"] if here else None, row["attempts"], deferred))
-        return parents.resolve(tx, mapping, owed)
+        return with_parents(tx, mapping, parents.resolve(tx, mapping, owed))
 
     def allowance(self, mapping: Mapping) -> Allowance:
         """How many calls the mapping has made today, and what all senders know of the org's limit."""

@@ -1,24 +1,33 @@
--- backlog --
--- Tables with at least :at_least edits that are due, whose last Bulk API job did not fail as a whole within the hour.
-SELECT m.id
-  FROM isthmus.sync_configurations AS m
- WHERE m.is_active
-   AND m.sync_direction <> 'SF_TO_PG'
-   AND (SELECT count(*)
-          FROM (
-              SELECT
-                FROM isthmus.change_log AS c
-               WHERE c.table_name = m.pg_table_name
-                 AND (c.state = 'new' OR (c.state = 'retry' AND c.next_attempt_at <= :now))
-               LIMIT :at_least
-          ) AS waiting) >= :at_least
-   AND NOT EXISTS (
-           SELECT
+-- look --
+-- Mappings with at least :at_least edits that are due, whose last Bulk API job did not fail as a whole within the hour;
+-- and the jobs that want a step. Asked before every drain, so it is one statement.
+SELECT coalesce((
+           SELECT json_agg(m.id ORDER BY m.id)
+             FROM isthmus.sync_configurations AS m
+            WHERE m.is_active
+              AND m.sync_direction <> 'SF_TO_PG'
+              AND (SELECT count(*)
+                     FROM (
+                         SELECT
+                           FROM isthmus.change_log AS c
+                          WHERE c.table_name = m.pg_table_name
+                            AND (c.state = 'new' OR (c.state = 'retry' AND c.next_attempt_at <= :now))
+                          LIMIT :at_least
+                     ) AS waiting) >= :at_least
+              AND NOT EXISTS (
+                      SELECT
+                        FROM isthmus.bulk_job AS j
+                       WHERE j.sync_config_id = m.id
+                         AND (j.state = 'gathering'
+                              OR (j.state = 'failed' AND j.updated_at > :now ::timestamptz - interval '1 hour'))
+                  )
+       ), '[]') AS backlogs,
+       coalesce((
+           SELECT json_agg(j.id ORDER BY j.next_poll_at)
              FROM isthmus.bulk_job AS j
-            WHERE j.sync_config_id = m.id
-              AND (j.state = 'gathering' OR (j.state = 'failed' AND j.updated_at > :now ::timestamptz - interval '1 hour'))
-       )
- ORDER BY m.id
+            WHERE j.state IN ('gathering', 'sealed', 'uploaded', 'running')
+              AND j.next_poll_at <= :now
+       ), '[]') AS due
 
 -- open --
 -- A new job that gathers; its id; none where the mapping has been deleted. Should its drainer die, it is sealed as it is once next_poll_at is over.
@@ -47,14 +56,6 @@ UPDATE isthmus.bulk_job
        updated_at = :now, next_poll_at = :now
  WHERE id = :job
    AND state = 'gathering'
-
--- due --
--- Jobs that want a step.
-SELECT id
-  FROM isthmus.bulk_job
- WHERE state IN ('gathering', 'sealed', 'uploaded', 'running')
-   AND next_poll_at <= :now
- ORDER BY next_poll_at
 
 -- turn --
 -- Take the job's next step; nobody else takes it before :next_poll_at. What gathered until its drainer died is sealed.

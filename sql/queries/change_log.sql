@@ -49,7 +49,7 @@ SELECT c.id, c.table_name, c.record_id, c.change_type::text, c.old_data, c.new_d
 -- mark --
 -- Give each batch its claim; the lease is short, for nothing has been sent yet.
 UPDATE isthmus.change_log AS c
-   SET state = 'claimed', claim = r.claim, lease_until = :lease_until, next_attempt_at = NULL, waits_for = NULL
+   SET state = 'claimed', claim = r.claim, lease_until = :lease_until, next_attempt_at = NULL, bulk_job_id = NULL, waits_for = NULL
   FROM json_to_recordset(:batches ::json) AS r (claim uuid, id bigint)
  WHERE c.id = r.id
 
@@ -112,6 +112,17 @@ SELECT DISTINCT coalesce(t.sfid, b.sfid)
 -- rows --
 -- The rows of these records as they stand.
 SELECT t.{key} AS record_id, t.sfid, CASE WHEN t.sfid IS NULL THEN to_jsonb(t.*) END AS row
+  FROM {table} AS t
+ WHERE t.{key} = ANY (:record_ids)
+
+-- parents --
+-- What the rows of these records look up to, as they stand.
+SELECT t.{key}::text, coalesce((
+           SELECT json_agg(e.value)
+             FROM jsonb_each_text(to_jsonb(t.*)) AS e
+            WHERE e.key = ANY (:columns)
+              AND e.value IS NOT NULL
+       ), '[]')
   FROM {table} AS t
  WHERE t.{key} = ANY (:record_ids)
 

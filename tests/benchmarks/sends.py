@@ -2,27 +2,32 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from datetime import datetime, timedelta
 from typing import Any
 
 from common import clock, codec, config
 from common.change import Ending
-from common.flows import drain, to_salesforce
+from common.flows import bulk, drain, to_salesforce
 from common.mapping import Direction, Mapping
+from common.postgres.bulk_jobs import BulkJobs
 from common.postgres.change_log import ChangeLog
 from common.postgres.connect import Database, run
 from common.postgres.mappings import MappingBook
 from common.postgres.table import PostgresTable
 from common.pubsub.topic import MAX_SEND, PubsubTopic
 from common.salesforce import describe
+from common.salesforce.bulk import BulkApi
 from common.salesforce.org import SalesforceOrg
 from common.salesforce.session import Session
+from common.work import Work
 from tests.benchmarks import database
-from tests.benchmarks.measure import Scale
+from tests.benchmarks.measure import Scale, rate
 from tests.benchmarks.table import Row
 from tests.standin.driving import Standin
 
 NOTES = """10,000 new rows, then one edit of three columns of each: drained, cut into messages by the door's own topic, and
-sent to the stand-in by `to_salesforce.apply`, message by message. The calls are the stand-in's own count
+sent to the stand-in by `to_salesforce.apply`, message by message. Then the same edits once more as one Bulk API job
+(`bulk.Gatherer`, `bulk.step` until it is done, each look at the job counted); the seconds include the stand-in's own work. The calls are the stand-in's own count
 (`calls/summary`), logins left out as Salesforce does. Against: one REST call per change (the naive function), and
 collections of 200 (jsforce, CumulusCI); those two are arithmetic."""
 
@@ -60,6 +65,14 @@ def measure(scale: Scale) -> Iterator[Row]:
             sent = sender.run()
             assert sent == records, f"{sent} of {records} were sent"
             yield _row(what, records, int(standin.control("GET", "calls/summary")["apiCalls"]))
+        run(connection, _EDIT)
+        by_rest = rate(records, sender.run)
+        standin.control("DELETE", "calls")
+        run(connection, _EDIT)
+        by_bulk = rate(records, lambda: sender.run_bulk(records))
+        yield _bulk_row(records, int(standin.control("GET", "calls/summary")["apiCalls"]))
+        yield Row("drain and send, Bulk / Composite", f"{by_bulk:,.0f} records/s", f"{by_rest:,.0f} records/s",
+                  f"{by_bulk / by_rest:.3g} x", "-", None)  # fmt: skip
 
 
 def _salesforce(url: str) -> config.Salesforce:
@@ -77,11 +90,15 @@ class _Sender:
     """Both doors of road B in this process."""
 
     def __init__(self, held: Database, session: Session) -> None:
-        book = MappingBook(held)
+        self._book = book = MappingBook(held)
+        self._asked: list[Work] = []
+        self._moved = timedelta()
+        self._session = session
         self._log = ChangeLog(held, book, call_seconds=60)
         self._world = to_salesforce.World(
             book, self._log, SalesforceOrg(session), clock.now, unknown_seconds=60, table=PostgresTable(held)
         )
+        self._jobs = BulkJobs(held, self._log, self._now)
 
     def run(self) -> int:
         """Send all that is owed; how many records arrived."""
@@ -90,6 +107,33 @@ class _Sender:
         drain.run(self._log, topic, go_on=lambda: True)
         outcomes = [o for message in client.messages for o in to_salesforce.apply(codec.decode(message), self._world)]
         return sum(o.ending is Ending.SENT for o in outcomes)
+
+    def _now(self) -> datetime:
+        return clock.now() + self._moved
+
+    def publish(self, *pieces: Work) -> None:
+        self._asked += pieces
+
+    def run_bulk(self, records: int) -> None:
+        """The same through one Bulk API job; a minute passes between looks, on our clock only."""
+        gatherer = bulk.Gatherer(self._book, self._jobs, self, records)
+        world = bulk.World(self._world, self._jobs, BulkApi(self._session))
+        gathered = gatherer.run()
+        assert gathered == records, f"{gathered} of {records} were gathered"
+        state = ""
+        while state != "done":
+            for piece in self._asked:
+                state = bulk.step(piece.body["job"], world)
+                assert state != "failed"
+            self._asked = []
+            self._moved += timedelta(seconds=60)
+            gatherer.run()
+
+
+def _bulk_row(records: int, calls: int) -> Row:
+    rest = -(-records // 1000)
+    return Row(f"Salesforce calls for {records:,} edits, Bulk API", f"{calls} calls", f"{rest} by Composite",
+               f"1/{rest / calls:.3g}", "-", None)  # fmt: skip
 
 
 def _row(what: str, records: int, calls: int) -> Row:

@@ -1,6 +1,8 @@
 """Road B against a stand-in that is told to fail: what it costs, and how it ends."""
 
+import secrets
 from collections.abc import Iterator
+from contextlib import closing
 from math import log2
 from typing import Any
 
@@ -8,10 +10,12 @@ import pytest
 
 from common import config
 from common.flows import to_salesforce
-from common.postgres.connect import Database
+from common.postgres.connect import Database, connect, execute
+from tests.conftest import TEMPLATE
 from tests.integration.accounts import TABLE, another, at_the_same_time, log, rows, run
 from tests.integration.claiming import CALL
 from tests.integration.road import Road, born
+from tests.stack.postgres import Postgres
 from tests.standin.driving import Standin
 
 
@@ -165,6 +169,35 @@ def test_two_senders_racing_make_no_second_record(road: Road, settings: config.D
 
     assert 3000 == len(road.there())
     assert road.here() == road.there()
+
+
+@pytest.fixture
+def other_database(postgres_server: Postgres) -> Iterator[Database]:
+    """A second migrated database."""
+    name = f"other_{secrets.token_hex(6)}"
+    admin = config.database({"DATABASE_URL": postgres_server.url()})
+    with closing(connect(admin)) as connection:
+        execute(connection, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
+        with Database(config.database({"DATABASE_URL": postgres_server.url(name)})) as database:
+            yield database
+        execute(connection, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_two_databases_make_no_record_twice_in_one_org(road: Road, other_database: Database, standin: Standin) -> None:
+    """Keys are uuids: what both call Acme are two records, each known to its own side; answers are lost on the way."""
+    other = Road(other_database, standin, road.hand)
+    for own in (road, other):
+        run(own.database, f"INSERT INTO {TABLE} (name) SELECT 'Acme' FROM generate_series(1, 300)")
+    road.fault(match="composite", drop_after_commit=True, times=1)
+
+    at_the_same_time(lambda: _and_close(road), lambda: _and_close(other))
+    road.move(CALL + 1)
+    for own in (road, other):
+        own.send_all()
+        own.close()
+
+    assert 600 == len(road.there())
+    assert road.there() == road.here() | other.here()
 
 
 def _and_close(road: Road) -> None:

@@ -117,3 +117,47 @@ def test_deleting_what_is_gone_succeeds(code):
 def test_an_answer_without_an_error_is_tried_again(result):
     """It neither worked nor said why."""
     assert answer(Send(Op.UPSERT, ACCOUNT, "a-1"), result).retry
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("TotalRequests Limit exceeded.", ("request_limit_exceeded", 3600)),
+        ("ConcurrentRequests (Concurrent API Requests) Limit exceeded.", ("concurrent_limit", 20)),
+        ("ConcurrentPerOrgLongTxn Limit exceeded.", ("concurrent_limit", 20)),
+    ],
+)
+def test_two_limits_share_a_code(message, expected):
+    """The daily one opens much later; too many calls at a time pass within seconds, and close nothing."""
+    sent = errors.refused("REQUEST_LIMIT_EXCEEDED", message)
+
+    assert expected == (sent.reason, sent.retry_seconds)
+    assert (errors.whole("REQUEST_LIMIT_EXCEEDED", message) is errors.Whole.CLOSED) == (expected[1] == 3600)
+
+
+@pytest.mark.parametrize(
+    "code", ["UNKNOWN_EXCEPTION", "INTERNAL_ERROR", "INVALID_CROSS_REFERENCE_KEY", "ENTITY_IS_LOCKED"]
+)
+def test_what_may_never_pass_is_not_tried_for_ever(code):
+    """A number of attempts, then a person sees it."""
+    assert errors.refused(code, "").tries > 0
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("INVALID_FIELD", errors.Whole.FIELD),
+        ("INVALID_FIELD_FOR_INSERT_UPDATE", errors.Whole.FIELD),
+        ("INVALID_TYPE", errors.Whole.OBJECT),
+        ("NOT_FOUND", errors.Whole.OBJECT),
+        ("JSON_PARSER_ERROR", errors.Whole.CUT),
+        ("SOMETHING_NEW_IN_2031", errors.Whole.CUT),
+        ("UNKNOWN_EXCEPTION", errors.Whole.CUT),
+        ("REQUEST_RUNNING_TOO_LONG", errors.Whole.CUT),
+        ("SERVER_UNAVAILABLE", errors.Whole.WAIT),
+        ("UNABLE_TO_LOCK_ROW", errors.Whole.WAIT),
+        ("INVALID_SESSION_ID", errors.Whole.WAIT),
+    ],
+)
+def test_a_whole_failure_is_cut_only_where_a_record_may_be_its_cause(code, kind):
+    assert kind is errors.whole(code, "")
