@@ -1,5 +1,7 @@
 """The table, index and triggers of a mapping, as the statements that make them."""
 
+from collections.abc import Sequence
+
 from common.family import ParentKey
 from common.mapping import Direction, Mapping
 from common.postgres.connect import Transaction
@@ -17,6 +19,21 @@ def create(mapping: Mapping) -> list[str]:
         statements += [_Q["capture_insert"], _Q["capture_update"], _Q["capture_delete"], _Q["refuse_truncate"]]
     names = _names(mapping)
     return [_fill(statement, names) for statement in (*statements, _Q["state_view"])]
+
+
+def add_parent_keys(mapping: Mapping, keys: Sequence[ParentKey]) -> list[str]:
+    """What a mapping needs for more relationship columns; its triggers are made anew, for they name what is captured."""
+    statements = [_fill(_Q[query], _lookup(k)) for k in keys for query in ("parent_column", "parent_index")]
+    if mapping.direction is not Direction.SF_TO_PG:
+        statements += [
+            _Q["end_capture"],
+            _Q["capture_insert"],
+            _Q["capture_update"],
+            _Q["capture_delete"],
+            _Q["refuse_truncate"],
+        ]
+    names = _names(mapping)
+    return [_fill(statement, names) for statement in statements]
 
 
 def end_capture(mapping: Mapping) -> list[str]:

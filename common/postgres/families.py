@@ -38,6 +38,15 @@ def child_of(mapping: Mapping, key: ParentKey) -> Child:
     return Child(mapping.table, mapping.key_column, key.lookup_column, key.column)
 
 
+def fill(mapping: Mapping, key: ParentKey) -> str:
+    """The script that fills a whole new relationship column; nothing of it is captured."""
+    names = {
+        "child": mapping.table, "lookup": key.lookup_column, "column": key.column, "parent": key.table,
+        "parent_key": key.key_column,
+    }  # fmt: skip
+    return f"{bind(_Q['origin'], table=mapping.table)};\n{filled('fill', names)}"
+
+
 def parents(key: ParentKey) -> str:
     """The statement that finds parents by their Salesforce ids."""
     return filled("keys", {"table": key.table, "key": key.key_column})

@@ -172,6 +172,12 @@ def insert(transaction: Transaction, mapping: Mapping) -> int:
     return int(rows[0][0])
 
 
+def store_fields(transaction: Transaction, mapping: Mapping) -> None:
+    """Store a mapping's fields and relationship columns anew."""
+    fields = [_stored(f, mapping.parent_keys) for f in mapping.fields]
+    transaction.run(_Q["store_fields"], id=mapping.id, fields=json.dumps(fields))
+
+
 def delete(transaction: Transaction, mapping: Mapping) -> int:
     """Forget a mapping; its table stays. How many edits Salesforce never got, and never will."""
     transaction.run(_Q["delete_mapping"], id=mapping.id)

@@ -151,11 +151,35 @@ def _no_parent_key(field: Field, known: Map[str, str]) -> str:
     return ""
 
 
+def more_parent_keys(
+    described: dict[str, Any], mapping: Mapping, known: Sequence[Mapping], lookups: Sequence[str], *, style: str
+) -> tuple[ParentKey, ...]:
+    """Relationship columns for a mapping that is there already.
+
+    Raises:
+        Misconfigured: a named field is not mapped, cannot have one, or has one.
+    """
+    columns = {f.name: f.column for f in mapping.fields}
+    fields = [_field(f, columns[f["name"]]) for f in described["fields"] if f["name"] in columns]
+    has = sorted({k.lookup for k in mapping.parent_keys} & set(lookups))
+    if has or not lookups:
+        trouble = f"{', '.join(has)} has its column already" if has else "no lookup is named"
+        raise Misconfigured("parent_key", trouble, "Name lookups that have none yet.")
+    parents = {m.sobject: m.external_id_field for m in known if m.external_id_field}
+    taken = [k.column for k in mapping.parent_keys]
+    return _parent_keys(described["name"], fields, parents, lookups, style, taken)
+
+
 def _parent_keys(
-    sobject: str, fields: Sequence[Field], known: Map[str, str], lookups: Sequence[str], style: str
+    sobject: str,
+    fields: Sequence[Field],
+    known: Map[str, str],
+    lookups: Sequence[str],
+    style: str,
+    taken: Sequence[str] = (),
 ) -> tuple[ParentKey, ...]:
     by_name = {f.name: f for f in fields}
-    used = {*SYSTEM_COLUMNS, *(f.column for f in fields)}
+    used = {*SYSTEM_COLUMNS, *taken, *(f.column for f in fields)}
     keys = []
     for name in lookups:
         field = by_name.get(name)

@@ -13,7 +13,7 @@ from common.postgres import ddl, mappings
 from common.postgres.connect import Database, Transaction
 from common.salesforce import describe, wsdl
 from common.salesforce.session import Session
-from functions.cli import people
+from functions.cli import parent_key, people
 from functions.cli.tables import show
 
 Groups = Any  #: argparse keeps the type of subparsers to itself
@@ -22,6 +22,7 @@ Groups = Any  #: argparse keeps the type of subparsers to itself
 def add_to(groups: Groups) -> None:
     commands = groups.add_parser("mapping", help="what is synced").add_subparsers(metavar="ACTION", required=True)
     _add_create(commands)
+    parent_key.add_to(commands)
     commands.add_parser("list", help="every mapping").set_defaults(run=_list)
     for name, run, text in (
         ("pause", _pause, "stop delivering; capture goes on"),

@@ -17,6 +17,10 @@ CREATE TABLE {table} (
 -- Serves the comparison of both sides in windows of time. Postgres names it: no two indexes meet in one name.
 CREATE INDEX ON {table} (system_modstamp)
 
+-- parent_column --
+-- A relationship column for a table that is there already.
+ALTER TABLE {table} ADD COLUMN {column} text
+
 -- parent_index --
 -- Serves `resolve`: rows whose parent had not arrived yet. Nearly always empty.
 CREATE INDEX ON {table} ({lookup})

@@ -29,6 +29,13 @@ UPDATE {child} AS t
               AND c.new_data ? :column
        )
 
+-- fill --
+-- A new relationship column says at once what the lookups say.
+UPDATE {child} AS t
+   SET {column} = p.{parent_key}
+  FROM {parent} AS p
+ WHERE p.sfid = t.{lookup}
+
 -- arrived --
 -- Edits that waited for one of these rows can go now: Salesforce has its record.
 WITH woken AS (

@@ -21,6 +21,12 @@ VALUES (:sobject, :table, :direction ::isthmus.sync_direction, :key_column, :ext
         :policy ::isthmus.conflict_policy, :write_back_external_ids)
 RETURNING id;
 
+-- store_fields --
+-- Store a mapping's fields anew.
+UPDATE isthmus.sync_configurations
+   SET fields = :fields ::jsonb, updated_at = now()
+ WHERE id = :id;
+
 -- delete_mapping --
 -- Forget a mapping.
 DELETE FROM isthmus.sync_configurations

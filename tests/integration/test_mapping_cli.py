@@ -127,6 +127,31 @@ def test_relationship_columns_are_chosen(isthmus: Isthmus, database: Database) -
     assert () == the_mapping(database, "Account").parent_keys
 
 
+def test_a_lookup_gets_its_relationship_column_later(isthmus: Isthmus, database: Database) -> None:
+    """Mapped before its parent was: the column is added, filled, and captured from then on."""
+    isthmus("mapping", "create", "Contact", "--yes", "--parent-key", "none")
+    isthmus("mapping", "create", "Account", "--yes")
+    parent, child = "001000000000001AAA", "003000000000001AAA"
+    run(database, "INSERT INTO salesforce.account (id, sfid, name) VALUES ('a', :sfid, 'a')", sfid=parent)
+    run(
+        database, "INSERT INTO salesforce.contact (id, sfid, last_name, account_id) VALUES ('c', :sfid, 'c', :parent)",
+        sfid=child, parent=parent,
+    )  # fmt: skip
+    before = len(log(database))
+
+    said = isthmus("mapping", "parent-key", "Contact", "AccountId")
+    filled = run(database, "SELECT account__external_id FROM salesforce.contact")
+    silent = len(log(database))
+    run(database, "UPDATE salesforce.contact SET account__external_id = 'b'")
+
+    assert "salesforce.contact.account__external_id holds the external id of the Account" in said
+    assert ([["a"]], before) == (filled, silent)
+    assert {"account__external_id": "b"} == log(database)[-1]["new_data"]
+    assert ["Account.External_Id__c"] == [k.name for k in the_mapping(database, "Contact").parent_keys]
+    with pytest.raises(SystemExit, match="AccountId has its column already"):
+        isthmus("mapping", "parent-key", "Contact", "AccountId")
+
+
 def test_external_ids_are_written_back_where_that_is_asked_for(isthmus: Isthmus, database: Database) -> None:
     """Not by itself, for it costs calls; refused where nothing is sent."""
     with pytest.raises(SystemExit, match="cannot be written back"):
