@@ -72,6 +72,15 @@ def test_rest_publishes(org, orders):
     assert ("005", True) == (event["CreatedById"][:3], event["CreatedDate"] > 1_700_000_000_000)
 
 
+def test_an_upload_defines_one(org, pubsub):
+    """A compact form whose name ends in __e is a platform event, with a describe of its own."""
+    org.control("POST", "objects", {**ORDER, "name": "Uploaded__e"})
+
+    assert pubsub.topic("/event/Uploaded__e").can_publish
+    fields = org.rest("GET", "sobjects/Uploaded__e/describe").json()["fields"]
+    assert {"Order_Number__c", "City__c", "Amount__c"} <= {field["name"] for field in fields}
+
+
 def test_a_collection_publishes_too(org, orders):
     """Each event by itself: a wrong one keeps nobody back."""
     listed = [{"attributes": {"type": "Order_Event__e"}, "Order_Number__c": number} for number in ("1", "x" * 21, "3")]

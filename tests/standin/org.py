@@ -121,7 +121,9 @@ class Org:
             self._journal.close()
 
     def upload(self, given: Json) -> SObject:
-        """Put an object in force, with its record types."""
+        """Put an object in force, with its record types; or a platform event, whose name ends in __e."""
+        if given["name"].endswith("__e"):
+            return self.events.define_event(given)
         sobject = self.store.upload(record_types.numbered(self.store, given))
         record_types.adopt(self.store, sobject)
         return sobject

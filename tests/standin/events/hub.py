@@ -3,6 +3,7 @@
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -83,11 +84,10 @@ class Hub:
 
     def publish(self, events: list[Event]) -> list[Event]:
         """Put made events into the log, each at a new place; those that repeat another keep their replay id."""
-        first = self.log.reserve(len(events))
-        placed = [
-            Event(n, e.replay or n, e.entity, e.id, e.schema_id, e.payload) for n, e in enumerate(events, start=first)
-        ]
-        self._journal(self._add(placed))
+        with self._store.lock:
+            first = self.log.reserve(len(events))
+            placed = [replace(e, number=n, replay=e.replay or n) for n, e in enumerate(events, start=first)]
+            self._journal(self._add(placed))
         return placed
 
     def _add(self, events: list[Event]) -> Json:
@@ -104,10 +104,11 @@ class Hub:
     def tick(self) -> None:
         """Let the newest replay id be young, on a quiet log too."""
         if self._clock.now() - self.log.newest_at() >= TICK_SECONDS:
-            number = self.log.reserve(1)
-            batch = Batch(number, number, self._clock.now(), [])
-            self.log.append(batch)
-            self._journal(_written(batch))
+            with self._store.lock:
+                number = self.log.reserve(1)
+                batch = Batch(number, number, self._clock.now(), [])
+                self.log.append(batch)
+                self._journal(_written(batch))
 
     def define_event(self, given: Json, record: bool = True) -> SObject:
         found = self.topics.define_event(given, self._clock.now())
@@ -190,11 +191,12 @@ def _transaction(commit: Commit, changes: Sequence[Committed]) -> Json:
     """What the journal needs beside the records to make a commit's events again."""
     moment, rules = commit.moment, commit.rules
     found: Json = {"key": moment.key, "number": moment.number, "at": moment.at_ms, "first": commit.first}
-    actors = dict.fromkeys(c.actor for c in changes if c.new is not None)
+    kept = [c.actor for c in changes if c.new is not None]
+    one = all(actor is kept[0] for actor in kept)  # as nearly always; comparing actors would cost more than the rest
+    actors = kept[:1] if one else list(dict.fromkeys(kept))
     found["actors"] = [[a.user_id, a.channel, a.version, a.call_client] if a else None for a in actors]
-    if len(actors) > 1:
-        order = {actor: place for place, actor in enumerate(actors)}
-        found["who"] = [order[c.actor] for c in changes if c.new is not None]
+    if not one:
+        found["who"] = [actors.index(actor) for actor in kept]
     if rules != Rules():
         found["rules"] = [rules.merge, rules.diffs, rules.max_changes]
     if commit.untracked:
