@@ -17,6 +17,12 @@ def _org_id(text: str) -> str:
     return full
 
 
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65_535:  # gRPC would take another one without a word
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: 0 to 65535")
+    return int(text)
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.standin", description="A Salesforce org on this machine.")
     parser.add_argument("--port", type=int, default=8090, help="0 takes a free one (default: 8090)")
@@ -31,7 +37,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--seed-org", type=_org_id, default=DEFAULT_ORG, help=f"the org's id (default: {DEFAULT_ORG})")
     parser.add_argument(
-        "--grpc-port", type=int, help="serve the Pub/Sub API there; 0 takes a free one (default: do not)"
+        "--grpc-port", type=_port, help="serve the Pub/Sub API there; 0 takes a free one (default: do not)"
     )
     secure = parser.add_argument_group("https", "beside http, with --tls or with --tls-cert and --tls-key")
     secure.add_argument(

@@ -11,7 +11,6 @@ import fastavro
 
 from tests.standin.errors import not_found
 from tests.standin.events import capture
-from tests.standin.events.failures import Failed
 from tests.standin.events.log import Event, replay_number
 from tests.standin.org import Org
 from tests.standin.store import Actor, Committed
@@ -189,12 +188,7 @@ def _streams(org: Org) -> list[Json]:
 
 def _break(org: Org, given: Json) -> Json:
     """End every open subscription with an error."""
-    failure = Failed(given.get("error", "service.unavailable"))
-    streams = list(org.events.streams)
-    for stream in streams:
-        stream.broken = failure
-    org.events.bell.ring()
-    return {"ended": len(streams)}
+    return {"ended": org.events.end_streams(given.get("error", "service.unavailable"))}
 
 
 READ: dict[str, Callable[[Org], Any]] = {

@@ -13,6 +13,7 @@ from tests.standin.events.bell import Bell
 from tests.standin.events.capture import Commit, Rules
 from tests.standin.events.change import Moment
 from tests.standin.events.computed import Computed
+from tests.standin.events.failures import Failed
 from tests.standin.events.log import Batch, Event, Log
 from tests.standin.events.managed import Managed
 from tests.standin.events.registry import Registry
@@ -126,6 +127,18 @@ class Hub:
         """Forget all events, as if 72 hours had gone by."""
         self.log.expire_all()
         self._journal(self._position())
+
+    def end_streams(self, suffix: str) -> int:
+        """End every open subscription with an error; returns how many there were.
+
+        Raises:
+            KeyError: no error code ends in that.
+        """
+        streams = list(self.streams)
+        for stream in streams:
+            stream.broken = Failed(suffix)
+        self.bell.ring()
+        return len(streams)
 
     def reset(self, objects_too: bool) -> None:
         """Forget events, channels and subscriptions; platform events only with other objects."""

@@ -37,6 +37,7 @@ async def serving(org: Org, host: str, port: int, certificates: Certificates | N
     try:
         yield f"{host}:{bound}"
     finally:
+        org.events.end_streams("service.unavailable")
         await server.stop(STOP_SECONDS)
 
 
