@@ -85,7 +85,7 @@ def _judge(
         return Judged(opened, _absent(opened, sfid))
     if found.op is Op.DELETE:
         return Judged(opened, Finding.THERE if opened.deletes else Finding.GONE, found, stamp=found.stamp)
-    arriving = {f.column: found.fields.get(f.name) for f in mapping.fields}
+    arriving = {f.column: found.fields.get(f.name) for f in mapping.fields} | _untouched(mapping, opened.edits)
     if opened.deletes:
         yields = conflict.deletion_yields(mapping, arriving, found.stamp, opened.edits, canonical)
         return Judged(opened, Finding.CONFLICT if yields else Finding.TO_DELETE, found, stamp=found.stamp)
@@ -93,6 +93,14 @@ def _judge(
     fields = [c.field for c in merged.conflicts]
     finding = Finding.CONFLICT if fields else Finding.TO_SEND if merged.keep else Finding.THERE
     return Judged(opened, finding, found, fields, found.stamp)
+
+
+def _untouched(mapping: Mapping, edits: Sequence[conflict.Edit]) -> dict[str, object]:
+    """What relationship columns say there only the parents' tables could tell: they count as nobody's edit."""
+    return {
+        key.column: next((e.old.get(key.column) for e in edits if key.column in e.new), None)
+        for key in mapping.parent_keys
+    }
 
 
 def _absent(opened: Open, sfid: str | None) -> Finding:

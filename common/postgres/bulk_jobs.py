@@ -95,6 +95,8 @@ class BulkJobs:
         """The API names of the fields that its edits name."""
         with self._database.transaction() as tx:
             columns = {row[0] for row in tx.run(_Q["columns"], job=job.id)}
+        # A parent that was given by its key goes by its id; where that is not known yet, the record goes by REST.
+        columns |= {k.lookup_column for k in mapping.parent_keys if k.column in columns}
         return [f.name for f in mapping.fields if f.column in columns]
 
     def owed(

@@ -77,7 +77,7 @@ def _known(tx: Transaction, key: ParentKey, asked: Sequence[str]) -> tuple[dict[
 def _resolved(owed: Owed, key: ParentKey, sfids: Map[str, str | None], dead: set[str]) -> Owed:
     if owed.refused is not None or owed.send.op is Op.DELETE or key.name not in owed.send.fields:
         return owed
-    value = owed.send.fields[key.name]
+    value = owed.send.fields[key.name] or None  # Salesforce knows no empty text
     if value in dead:
         detail = f"{Row(key.table, str(value))} was deleted"
         return replace(owed, refused=Sent(reason=family.PARENT_DELETED, detail=detail, hint=_DELETED))

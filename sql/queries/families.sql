@@ -231,7 +231,7 @@ SELECT DISTINCT c.record_id, k.name AS column
 UPDATE {child} AS t
    SET {lookup} = (SELECT p.sfid FROM {parent} AS p WHERE p.{parent_key} = t.{column})
  WHERE t.{key} = ANY (:record_ids)
-   AND (t.{column} IS NULL OR EXISTS (SELECT FROM {parent} AS p WHERE p.{parent_key} = t.{column} AND p.sfid IS NOT NULL))
+   AND (coalesce(t.{column}, '') = '' OR EXISTS (SELECT FROM {parent} AS p WHERE p.{parent_key} = t.{column} AND p.sfid IS NOT NULL))
    AND NOT EXISTS (
            SELECT
              FROM isthmus.change_log AS c

@@ -12,6 +12,7 @@ from common.salesforce import sheet
 from common.salesforce.bulk import BulkApi
 from common.work import Work
 from tests.integration.accounts import TABLE, log, rows, run
+from tests.integration.families import map_family
 from tests.integration.road import Road, born
 from tests.standin.bulk.driving import wait
 from tests.standin.driving import Standin
@@ -136,6 +137,36 @@ def test_a_backlog_of_every_kind_arrives(crowd: Crowd) -> None:
     assert 0 == crowd.road.waiting()
     (job,) = rows(database, "SELECT sf_jobs FROM isthmus.bulk_job")
     assert ["delete", "update", "upsert"] == [j["kind"] for j in job["sf_jobs"]]
+
+
+def test_children_go_by_their_parents_ids(database: Database, standin: Standin) -> None:
+    """A relationship column names parents that Salesforce has: births and moves need no call of their own."""
+    standin.control("POST", "reset")
+    standin.sign_in()
+    map_family(database)
+    road = Road(database, standin, mapped=False)
+    crowd = Crowd(road)
+    run(database, "INSERT INTO salesforce.account (id, name) VALUES ('a', 'a'), ('b', 'b')")
+    road.send_all()
+    run(
+        database,
+        "INSERT INTO salesforce.contact (id, last_name, account__external_id) "
+        f"SELECT 'c-' || n, 'c', 'a' FROM generate_series(1, {FROM + 5}) AS n",
+    )
+    seen = []
+
+    for _ in range(2):
+        crowd.finish()
+        found = standin.query_all("SELECT Account.Name, External_Id__c FROM Contact")
+        seen.append((len(found), {r["Account"]["Name"] for r in found}))
+        run(database, "UPDATE salesforce.contact SET account__external_id = 'b' WHERE account__external_id = 'a'")
+    road.close()
+
+    assert [(FROM + 5, {"a"}), (FROM + 5, {"b"})] == seen
+    kinds = [
+        [j["kind"] for j in r["sf_jobs"]] for r in rows(database, "SELECT sf_jobs FROM isthmus.bulk_job ORDER BY id")
+    ]
+    assert [["upsert"], ["update"]] == kinds
 
 
 def test_fewer_go_by_rest(crowd: Crowd) -> None:

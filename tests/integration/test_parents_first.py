@@ -270,13 +270,15 @@ def test_both_columns_show_the_same_parent_once_it_was_sent(database: Database, 
         ("UPDATE salesforce.contact SET account__external_id = :value", None),
         ("UPDATE salesforce.contact SET account_id = :value", ids["b"]),
         ("UPDATE salesforce.contact SET account_id = :value", None),
+        ("UPDATE salesforce.contact SET account__external_id = :value", "a"),
+        ("UPDATE salesforce.contact SET account__external_id = :value", ""),
     ):
         run(database, statement, value=value)
         road.round()
         seen.append(columns(database))
 
     a, b, none = (ids["a"], "a"), (ids["b"], "b"), (None, None)
-    assert [a, b, a, none, b, none] == seen
+    assert [a, b, a, none, b, none, a, (None, "")] == seen
     assert {"done"} == {e["state"] for e in log(database)}
 
 
