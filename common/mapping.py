@@ -29,6 +29,13 @@ class Policy(StrEnum):
     POSTGRES_WINS = "postgres_wins"
 
 
+class Capture(StrEnum):
+    """Who notices what the application writes."""
+
+    TRIGGER = "trigger"  #: in the application's own transaction
+    DEBEZIUM = "debezium"  #: reads Postgres' log: costs the application nothing, comes a little later
+
+
 class Kind(StrEnum):
     """What a value is, on both sides. Comes from describe, never from values."""
 
@@ -73,6 +80,7 @@ class Mapping:
     )  #: outbound message's action id ('' for any) -> its fields
     parent_keys: tuple[ParentKey, ...] = ()  #: relationship columns
     write_back_external_ids: bool = False  #: a record born in Salesforce without an external id gets its row's key
+    capture: Capture = Capture.TRIGGER
     children: tuple[Child, ...] = ()  #: relationship columns of other tables, or this one, that hold this table's keys
 
     @cached_property

@@ -267,6 +267,22 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Captured:
+    """A row's edit that was read from Postgres' own log, by column, as `to_jsonb` writes values."""
+
+    table: str
+    record_id: str
+    change_type: str  #: INSERT, UPDATE, DELETE
+    old: Map[str, object]
+    new: Map[str, object]
+    position: int  #: in Postgres' log: of one row's edits the greater is the later
+    transaction: int
+    made_at: datetime
+    snapshot: bool = False  #: it is a row that stood there when capture began
+    has_record: bool = False  #: of a snapshot: Salesforce has it already
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """One record's successive edits as one. Rows after a deletion wait for the next claim."""
 

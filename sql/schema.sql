@@ -17,6 +17,13 @@ CREATE TYPE isthmus.bulk_state AS ENUM (
     'failed'
 );
 
+-- Name: capture; Type: TYPE; Schema: isthmus; Owner: -
+
+CREATE TYPE isthmus.capture AS ENUM (
+    'trigger',
+    'debezium'
+);
+
 -- Name: change_state; Type: TYPE; Schema: isthmus; Owner: -
 
 CREATE TYPE isthmus.change_state AS ENUM (
@@ -148,6 +155,22 @@ BEGIN
 END
 $$;
 
+-- Name: entomb_v1(); Type: FUNCTION; Schema: isthmus; Owner: -
+
+CREATE FUNCTION isthmus.entomb_v1() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    before jsonb := to_jsonb(OLD);
+BEGIN
+    INSERT INTO isthmus.tombstone (table_name, record_id, sfid, side)
+    VALUES (TG_TABLE_SCHEMA || '.' || TG_TABLE_NAME, before ->> TG_ARGV[0], before ->> 'sfid', 'postgres')
+        ON CONFLICT (table_name, sfid) DO NOTHING;
+    RETURN NULL;
+END
+$$;
+
 -- Name: make_state_view_v1(text, text); Type: FUNCTION; Schema: isthmus; Owner: -
 
 CREATE FUNCTION isthmus.make_state_view_v1(qualified text, key_column text) RETURNS void
@@ -248,6 +271,20 @@ BEGIN
     EXECUTE format('GRANT SELECT ON isthmus.%I TO PUBLIC', isthmus.state_view_v1(qualified));
 END
 $_$;
+
+-- Name: note_own_v1(); Type: FUNCTION; Schema: isthmus; Owner: -
+
+CREATE FUNCTION isthmus.note_own_v1() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO isthmus.own_transaction (transaction_id, table_name)
+    VALUES (pg_current_xact_id()::xid::text::bigint, TG_TABLE_SCHEMA || '.' || TG_TABLE_NAME)
+        ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$$;
 
 -- Name: refuse_truncate_v1(); Type: FUNCTION; Schema: isthmus; Owner: -
 
@@ -376,6 +413,7 @@ CREATE TABLE isthmus.change_log (
     decided_by text,
     decided_why text,
     waits_for text,
+    log_position bigint,
     CONSTRAINT change_log_has_data CHECK ((num_nulls(old_data, new_data) < 2)),
     CONSTRAINT change_log_times_fit_state CHECK ((
 CASE
@@ -496,6 +534,14 @@ CREATE TABLE isthmus.outbound_message (
     registered_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+-- Name: own_transaction; Type: TABLE; Schema: isthmus; Owner: -
+
+CREATE TABLE isthmus.own_transaction (
+    transaction_id bigint NOT NULL,
+    table_name text NOT NULL,
+    made_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 -- Name: stopped_field; Type: TABLE; Schema: isthmus; Owner: -
 
 CREATE TABLE isthmus.stopped_field (
@@ -529,6 +575,8 @@ CREATE TABLE isthmus.sync_configurations (
     delete_guard_count integer DEFAULT 100 NOT NULL,
     delete_guard_minutes integer DEFAULT 60 NOT NULL,
     write_back_external_ids boolean DEFAULT false NOT NULL,
+    capture isthmus.capture DEFAULT 'trigger'::isthmus.capture NOT NULL,
+    capture_since bigint DEFAULT 0 NOT NULL,
     CONSTRAINT sync_configurations_delete_guard_count_check CHECK ((delete_guard_count >= 0)),
     CONSTRAINT sync_configurations_delete_guard_minutes_check CHECK ((delete_guard_minutes > 0)),
     CONSTRAINT sync_configurations_delete_guard_share_check CHECK (((delete_guard_share >= (0)::double precision) AND (delete_guard_share <= (1)::double precision))),
@@ -646,6 +694,11 @@ ALTER TABLE ONLY isthmus.migration
 ALTER TABLE ONLY isthmus.outbound_message
     ADD CONSTRAINT outbound_message_pkey PRIMARY KEY (sf_object_name, action_id);
 
+-- Name: own_transaction own_transaction_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.own_transaction
+    ADD CONSTRAINT own_transaction_pkey PRIMARY KEY (transaction_id, table_name);
+
 -- Name: stopped_field stopped_field_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
 
 ALTER TABLE ONLY isthmus.stopped_field
@@ -699,6 +752,10 @@ CREATE INDEX change_log_held ON isthmus.change_log USING btree (table_name, reco
 
 CREATE INDEX change_log_open ON isthmus.change_log USING btree (table_name, record_id, id) WHERE (state = ANY (ARRAY['new'::isthmus.change_state, 'claimed'::isthmus.change_state, 'sending'::isthmus.change_state, 'retry'::isthmus.change_state, 'failed'::isthmus.change_state]));
 
+-- Name: change_log_position; Type: INDEX; Schema: isthmus; Owner: -
+
+CREATE UNIQUE INDEX change_log_position ON isthmus.change_log USING btree (table_name, record_id, log_position) WHERE (log_position IS NOT NULL);
+
 -- Name: change_log_retry; Type: INDEX; Schema: isthmus; Owner: -
 
 CREATE INDEX change_log_retry ON isthmus.change_log USING btree (next_attempt_at) WHERE (state = 'retry'::isthmus.change_state);
@@ -722,6 +779,10 @@ CREATE INDEX dead_letter_reason ON isthmus.dead_letter USING btree (reason, upda
 -- Name: dead_letter_record; Type: INDEX; Schema: isthmus; Owner: -
 
 CREATE INDEX dead_letter_record ON isthmus.dead_letter USING btree (sobject, record_id) WHERE (state = 'kept'::isthmus.dead_letter_state);
+
+-- Name: own_transaction_age; Type: INDEX; Schema: isthmus; Owner: -
+
+CREATE INDEX own_transaction_age ON isthmus.own_transaction USING btree (made_at);
 
 -- Name: sync_configurations_one_writer; Type: INDEX; Schema: isthmus; Owner: -
 

@@ -3,21 +3,25 @@
 from collections.abc import Sequence
 
 from common.family import ParentKey
-from common.mapping import Direction, Mapping
+from common.mapping import Capture, Direction, Mapping
 from common.postgres.connect import Transaction
 from common.postgres.queries import identifier, literal, load
 from common.postgres.values import COLUMN_TYPE
 
 _Q = load("ddl")
+_CAPTURE = {
+    Capture.TRIGGER: ("capture_insert", "capture_update", "capture_delete", "refuse_truncate"),
+    Capture.DEBEZIUM: ("replica_identity", "note_own", "entomb", "refuse_truncate"),
+}
 
 
 def create(mapping: Mapping) -> list[str]:
     """Everything a new mapping needs, in order."""
     statements = [_Q["schema"], _Q["table"], _Q["modstamp_index"]]
     statements += [_fill(_Q["parent_index"], _lookup(k)) for k in mapping.parent_keys]
-    if mapping.direction is not Direction.SF_TO_PG:
-        statements += [_Q["capture_insert"], _Q["capture_update"], _Q["capture_delete"], _Q["refuse_truncate"]]
     names = _names(mapping)
+    if mapping.direction is not Direction.SF_TO_PG:
+        statements += [_Q[name] for name in _CAPTURE[mapping.capture]]
     return [_fill(statement, names) for statement in (*statements, _Q["state_view"])]
 
 
@@ -25,20 +29,26 @@ def add_parent_keys(mapping: Mapping, keys: Sequence[ParentKey]) -> list[str]:
     """What a mapping needs for more relationship columns; its triggers are made anew, for they name what is captured."""
     statements = [_fill(_Q[query], _lookup(k)) for k in keys for query in ("parent_column", "parent_index")]
     if mapping.direction is not Direction.SF_TO_PG:
-        statements += [
-            _Q["end_capture"],
-            _Q["capture_insert"],
-            _Q["capture_update"],
-            _Q["capture_delete"],
-            _Q["refuse_truncate"],
-        ]
+        statements += [_Q[name] for name in ("end_capture", *_CAPTURE[mapping.capture])]
     names = _names(mapping)
     return [_fill(statement, names) for statement in statements]
 
 
+def change_capture(before: Mapping, after: Mapping) -> list[str]:
+    """From one way of capture to another, in one transaction: the first statement takes the table's lock."""
+    names = _names(after)
+    steps = [
+        "end_capture",
+        *(["usual_identity"] if before.capture is Capture.DEBEZIUM else []),
+        *_CAPTURE[after.capture],
+    ]
+    return [_fill(_Q[name], names) for name in steps]
+
+
 def end_capture(mapping: Mapping) -> list[str]:
     """What is left to do in the table when its mapping is deleted."""
-    return [_fill(_Q[name], _names(mapping)) for name in ("end_capture", "drop_state_view")]
+    identity = ["usual_identity"] if mapping.capture is Capture.DEBEZIUM else []
+    return [_fill(_Q[name], _names(mapping)) for name in ("end_capture", *identity, "drop_state_view")]
 
 
 def table_exists(transaction: Transaction, table: str) -> bool:

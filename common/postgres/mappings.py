@@ -9,7 +9,7 @@ from typing import Any
 
 from common.errors import Misconfigured
 from common.family import Child, ParentKey
-from common.mapping import Direction, Field, Kind, Mapping, Policy
+from common.mapping import Capture, Direction, Field, Kind, Mapping, Policy
 from common.postgres import identity
 from common.postgres.connect import Database, Transaction
 from common.postgres.queries import load
@@ -116,6 +116,7 @@ def _mapping(row: dict[str, Any], listed: dict[str, frozenset[str]]) -> Mapping:
         external_id_field=row["external_id_field"],
         fields=tuple(_field(f) for f in row["fields"]),
         policy=Policy(row["conflict_policy"]),
+        capture=Capture(row["capture"]),
         configuration=row["configuration_version"],
         listed=listed,
         write_back_external_ids=row["write_back_external_ids"],
@@ -168,6 +169,7 @@ def insert(transaction: Transaction, mapping: Mapping) -> int:
         fields=json.dumps(fields),
         policy=mapping.policy,
         write_back_external_ids=mapping.write_back_external_ids,
+        capture=mapping.capture,
     )
     return int(rows[0][0])
 
@@ -176,6 +178,14 @@ def store_fields(transaction: Transaction, mapping: Mapping) -> None:
     """Store a mapping's fields and relationship columns anew."""
     fields = [_stored(f, mapping.parent_keys) for f in mapping.fields]
     transaction.run(_Q["store_fields"], id=mapping.id, fields=json.dumps(fields))
+
+
+def set_capture(transaction: Transaction, mapping: Mapping, capture: Capture) -> None:
+    """From this transaction on somebody else captures; it must hold the table's lock, so that no edit is half one's.
+
+    Debezium's events from before are logged all the same, those from after not.
+    """
+    transaction.run(_Q["set_capture"], id=mapping.id, capture=capture)
 
 
 def delete(transaction: Transaction, mapping: Mapping) -> int:

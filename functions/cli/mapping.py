@@ -3,12 +3,13 @@
 import argparse
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from common import config, ids
 from common.errors import Misconfigured, Terminal
-from common.mapping import MAX_IDENTIFIER, Direction, Mapping, Policy, heroku, snake
+from common.mapping import MAX_IDENTIFIER, Capture, Direction, Mapping, Policy, heroku, snake
 from common.postgres import ddl, mappings
 from common.postgres.connect import Database, Transaction
 from common.salesforce import describe, wsdl
@@ -34,6 +35,10 @@ def add_to(groups: Groups) -> None:
         if name == "pause":
             command.add_argument("--why", help="shown in `isthmus status`")
         command.set_defaults(run=run)
+    capturing = commands.add_parser("capture", help="let somebody else notice what the application writes")
+    capturing.add_argument("object", help="API name, or schema.table")
+    capturing.add_argument("capture", choices=[c.value for c in Capture])
+    capturing.set_defaults(run=_recapture)
     outbound = groups.add_parser("outbound-message", help="which fields an outbound message selects")
     register = outbound.add_subparsers(metavar="ACTION", required=True).add_parser("register", help="read its WSDL")
     register.add_argument("wsdl", type=Path, help="the file that Setup offers as 'Click for WSDL'")
@@ -62,6 +67,10 @@ def _add_create(commands: Groups) -> None:
         "without it such rows are addressed by Salesforce id",
     )  # fmt: skip
     create.add_argument("--policy", choices=[p.value for p in Policy], default=Policy.LAST_WRITER_WINS.value)
+    create.add_argument(
+        "--capture", choices=[c.value for c in Capture], default=Capture.TRIGGER.value,
+        help="debezium: a connector of yours reads Postgres' log and publishes to postgres-changes",
+    )  # fmt: skip
     create.add_argument("--yes", action="store_true", help="do not ask")
     create.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")
     create.set_defaults(run=_create)
@@ -88,6 +97,7 @@ def _create(chosen: argparse.Namespace, env: config.Environment) -> None:
         parent_keys=None if chosen.parent_key is None else [n for n in _listed(chosen.parent_key) if n != "none"],
         write_back=chosen.write_back_external_ids,
     )
+    plan = replace(plan, mapping=replace(plan.mapping, capture=Capture(chosen.capture)))
     _show_plan(plan)
     if chosen.dry_run or not (chosen.yes or _agreed()):
         print("Nothing was done.")
@@ -169,6 +179,22 @@ def _switch(name: str, env: config.Environment, *, active: bool, why: str = "") 
         print(f"{m.sobject} <-> {m.table}: {'active' if active else 'paused'}")
     if active and everything:
         print("note: everything is paused; `isthmus resume` lets it go")
+
+
+def _recapture(chosen: argparse.Namespace, env: config.Environment) -> None:
+    capture = Capture(chosen.capture)
+    with Database(config.database(env)) as database, database.transaction() as tx:
+        found = [
+            m for m in _find(tx, chosen.object) if m.direction is not Direction.SF_TO_PG and m.capture is not capture
+        ]
+        for m in found:
+            for statement in ddl.change_capture(m, replace(m, capture=capture)):
+                tx.run_bound(statement)
+            mappings.set_capture(tx, m, capture)
+    for m in found:
+        print(f"{m.sobject} <-> {m.table}: captured by {capture}")
+    if not found:
+        print(f"Nothing was changed: {chosen.object} is captured by {capture} already, or sends nothing.")
 
 
 def _delete(chosen: argparse.Namespace, env: config.Environment) -> None:

@@ -8,9 +8,11 @@ import functions_framework
 
 from common import clock, codec, config, health, log, work
 from common.change import Outcome
+from common.debezium import envelope
 from common.errors import Terminal
-from common.flows import bulk, to_salesforce
+from common.flows import bulk, capture, to_salesforce
 from common.postgres.bulk_jobs import BulkJobs
+from common.postgres.captured import CaptureLog
 from common.postgres.change_log import TOPIC, ChangeLog
 from common.postgres.connect import Database
 from common.postgres.dead_letters import DeadLetters
@@ -37,6 +39,7 @@ world = to_salesforce.World(
     book, change_log, SalesforceOrg(session, calls=settings.calls), clock.now, settings.call_seconds,
     table=PostgresTable(database), reserve_percent=settings.reserve_percent, nudge=lambda: works.publish(Work(NUDGE)),
 )  # fmt: skip
+capturing = capture.World(book, CaptureLog(database, book), world.nudge)
 crowds = bulk.World(world, BulkJobs(database, change_log), BulkApi(session))
 
 
@@ -49,6 +52,9 @@ def upsert_salesforce(request: flask.Request) -> push.Answer | tuple[str, int, d
 
 
 def _handle(delivery: push.Delivery) -> Sequence[Outcome]:
+    if not envelope.is_ours(delivery.data):  # but Debezium's: it goes into the change log, and comes back drained
+        capture.apply(envelope.read(delivery.data), capturing)
+        return ()
     outcomes = to_salesforce.apply(codec.decode(delivery.data), world)
     _note("send", delivery, records=len(outcomes))
     return outcomes
@@ -65,10 +71,5 @@ def _note(event: str, delivery: push.Delivery, **more: float | str) -> None:
 
 
 def _bury(delivery: push.Delivery, exc: Terminal) -> None:
-    letters.bury_bytes(
-        work.TOPIC if work.KIND in delivery.attributes else TOPIC,
-        delivery.message_id,
-        delivery.data,
-        exc,
-        delivery.attempt,
-    )
+    topic = work.TOPIC if work.KIND in delivery.attributes else TOPIC
+    letters.bury_bytes(topic, delivery.message_id, delivery.data, exc, delivery.attempt)

@@ -60,6 +60,31 @@ BEFORE TRUNCATE ON {table}
    FOR EACH STATEMENT
 EXECUTE FUNCTION isthmus.refuse_truncate_v1()
 
+-- replica_identity --
+-- Debezium must see the row before an edit: which columns were edited is found out by comparing.
+ALTER TABLE {table} REPLICA IDENTITY FULL
+
+-- usual_identity --
+-- Nobody compares any more: the log of the table is as small as it was.
+ALTER TABLE IF EXISTS {table} REPLICA IDENTITY DEFAULT
+
+-- note_own --
+-- Debezium is told of our own writes too; by their transaction it is known that they are ours. Of what the application
+-- writes this sees nothing but the marker.
+CREATE TRIGGER isthmus_note_own
+ AFTER INSERT OR UPDATE OR DELETE ON {table}
+   FOR EACH STATEMENT
+  WHEN (current_setting('isthmus.origin', true) = {table_text})
+EXECUTE FUNCTION isthmus.note_own_v1()
+
+-- entomb --
+-- Deletions, which are rare, leave a tombstone at once; Debezium tells of them later.
+CREATE TRIGGER isthmus_entomb
+ AFTER DELETE ON {table}
+   FOR EACH ROW
+  WHEN (current_setting('isthmus.origin', true) IS DISTINCT FROM {table_text} OR pg_trigger_depth() > 0)
+EXECUTE FUNCTION isthmus.entomb_v1({key_text})
+
 -- state_view --
 -- What became of each row, in plain SQL: isthmus.<table>_state. Whoever may read the table may read it.
 SELECT isthmus.make_state_view_v1({table_text}, {key_text})
@@ -76,6 +101,8 @@ BEGIN
     DROP TRIGGER IF EXISTS isthmus_capture_update ON {table};
     DROP TRIGGER IF EXISTS isthmus_capture_delete ON {table};
     DROP TRIGGER IF EXISTS isthmus_refuse_truncate ON {table};
+    DROP TRIGGER IF EXISTS isthmus_note_own ON {table};
+    DROP TRIGGER IF EXISTS isthmus_entomb ON {table};
 EXCEPTION WHEN undefined_table OR invalid_schema_name THEN
     NULL;
 END

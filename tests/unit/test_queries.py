@@ -183,6 +183,10 @@ WANTED = {  # values of the right kind for every parameter that any query has
     "said": "[]", "mint": True, "write_back_external_ids": True,
     "next_attempt_at": datetime(2026, 1, 31, tzinfo=UTC), "waits_for": "salesforce.account/a",
 }  # fmt: skip
+WANTED |= {
+    "position": 1, "transaction": 1, "snapshot": False, "has_record": False, "capture": "debezium", "old": "{}", "new": "{}",
+    "change_type": "UPDATE",
+}  # fmt: skip
 PARTICULAR = {
     "bulk_job.attach": {"records": 1},
     "bulk_job.rows": {"after": "a"},

@@ -1,0 +1,1 @@
+"""The Debezium room: its change envelope is read here and nowhere else."""
