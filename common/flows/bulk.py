@@ -183,10 +183,11 @@ class _Step(Generic[SheetT]):
     def _sheet(self, kind: str) -> SheetT:
         """For records that are there, the edited fields; for new ones, whatever they may be created with."""
         edited = set(self._world.jobs.fields(self._job, self._mapping))
+        new = kind == "upsert"
         names = [
             f.name
-            for f in self._mapping.fields
-            if (f.createable if kind == "upsert" else f.updateable and f.name in edited)
+            for f in self._mapping.written
+            if self._mapping.may_send(f.name, new=new) and (new or f.name in edited)
         ]
         return self._world.api.sheet(self._mapping, kind, names)
 

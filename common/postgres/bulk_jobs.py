@@ -11,8 +11,9 @@ from common.change import Outcome
 from common.errors import Transient
 from common.mapping import Mapping
 from common.ports import Batch, BulkJob, Entry, Owed, Sent, SfJob, Spent
-from common.postgres.change_log import ChangeLog, claimed_again, entry, spend
+from common.postgres.change_log import ChangeLog, spend
 from common.postgres.connect import Database
+from common.postgres.edits import claimed_again, entry, one_way
 from common.postgres.queries import bind, load
 
 LEASE = timedelta(days=7)  #: as long as Salesforce keeps a job's results
@@ -95,9 +96,9 @@ class BulkJobs:
         """The API names of the fields that its edits name."""
         with self._database.transaction() as tx:
             columns = {row[0] for row in tx.run(_Q["columns"], job=job.id)}
-        # A parent that was given by its key goes by its id; where that is not known yet, the record goes by REST.
+        # A parent that was given by its key goes by its id where that is known.
         columns |= {k.lookup_column for k in mapping.parent_keys if k.column in columns}
-        return [f.name for f in mapping.fields if f.column in columns]
+        return [f.name for f in mapping.written if f.column in columns]
 
     def owed(
         self, job: BulkJob, mapping: Mapping, after: str, limit: int, merge: Callable[[Sequence[Entry]], Batch]
@@ -109,7 +110,9 @@ class BulkJobs:
             failed: dict[str, Outcome] = {}
             for claim, group in groupby(rows, key=lambda row: row["claim"]):
                 own = list(group)
-                found = claimed_again(mapping, own[0]["record_id"], claim, merge([entry(row) for row in own]))
+                entries = [entry(row) for row in own]
+                batch = one_way(mapping, entries, merge(entries))
+                found = claimed_again(mapping, own[0]["record_id"], claim, batch)
                 by_claim[claim] = found.change if isinstance(found, Outcome) else found
                 if isinstance(found, Outcome):
                     failed[claim] = found

@@ -2,15 +2,14 @@
 
 import json
 import uuid
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from common import clock, family
-from common.change import Change, Ending, Op, Outcome, Side
-from common.errors import Terminal
+from common import clock
+from common.change import Change, Ending, Op, Outcome
 from common.family import Row
 from common.mapping import Mapping
 from common.ports import (
@@ -21,17 +20,15 @@ from common.ports import (
     Entry,
     Mappings,
     Owed,
-    Send,
-    Sent,
     Settled,
     Spent,
 )
 from common.postgres import guard, parents, waiting
 from common.postgres.connect import Database, Transaction
 from common.postgres.dead_letters import bury, heal
+from common.postgres.edits import as_change, by_record, entry, lives_on, never_sent, one_way, parents_first, to_owed
 from common.postgres.queries import as_json, identifier, load
 from common.postgres.siblings import with_parents
-from common.postgres.values import out_of_row
 
 TOPIC = "postgres-changes"
 
@@ -101,20 +98,20 @@ class ChangeLog:
         voided: list[int] = []
         changes: list[Change] = []
         refused: list[Outcome] = []
-        records = _by_record(rows)
+        records = by_record(rows)
         gone: list[Row] = []
         said: list[dict[str, object]] = []
         table_of: dict[str, str] = {}
         for (table, record_id), own in records.items():
-            past, present = _lives_on(own)
+            past, present = lives_on(own)
             voided += past
             entries = [entry(row) for row in present]
-            batch = _one_way(tables[table], entries, merge(entries))
+            batch = one_way(tables[table], entries, merge(entries))
             born = any(row["change_type"] == "INSERT" for row in present)
-            found = claimed_as(tables[table], record_id, batch, born=born)
+            found = as_change(tables[table], record_id, batch, born=born)
             if found is None:
                 voided += batch.rows
-                said += [{"id": i, "error": why} for i in batch.rows if (why := _never_sent(tables[table], batch))]
+                said += [{"id": i, "error": why} for i in batch.rows if (why := never_sent(tables[table], batch))]
                 gone.append(Row(table, record_id))
                 continue
             change = found.change if isinstance(found, Outcome) else found
@@ -135,7 +132,7 @@ class ChangeLog:
         if refused:
             self._refuse(tx, refused)
         waiting.wake(tx, [row for row in gone if tables[row.table].children], now)
-        return Claimed(len(records), _parents_first(tables, going, table_of), refused)
+        return Claimed(len(records), parents_first(tables, going, table_of), refused)
 
     def _refuse(self, tx: Transaction, refused: Sequence[Outcome]) -> None:
         """Settle what Salesforce cannot hold, without asking it."""
@@ -203,7 +200,7 @@ class ChangeLog:
             # A row that stands without an id outlived its record: the tombstone's id is the dead one's. But a deletion
             # is of the record that the row had then, whatever stands under its key now.
             sfid = here["sfid"] if here and change.op is Op.UPSERT else row["old_sfid"] or buried.get(key)
-            owed.append(_owed(mapping, change, sfid, here["row"] if here else None, row["attempts"], deferred))
+            owed.append(to_owed(mapping, change, sfid, here["row"] if here else None, row["attempts"], deferred))
         return with_parents(tx, mapping, parents.resolve(tx, mapping, owed))
 
     def allowance(self, mapping: Mapping) -> Allowance:
@@ -308,128 +305,11 @@ def _is_uuid(text: str) -> bool:
     return True
 
 
-def entry(row: dict[str, Any]) -> Entry:
-    """A log row as the merge wants it."""
-    made_at = datetime.fromisoformat(row["created_at"])
-    return Entry(row["id"], row["change_type"], row["old_data"] or {}, row["new_data"] or {}, made_at, row["attempts"])
-
-
 def _unguarded(tx: Transaction, rows: list[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
     """Without the records of a mass deletion: they wait for a person's word."""
     deleting = sorted({row["table_name"] for row in rows if row["change_type"] == "DELETE"})
     held = guard.hold(tx, deleting, now) if deleting else set()
     return [row for row in rows if (row["table_name"], row["record_id"]) not in held] if held else rows
-
-
-def _by_record(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    records: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in rows:
-        records.setdefault((row["table_name"], row["record_id"]), []).append(row)
-    return records
-
-
-def _lives_on(own: list[dict[str, Any]]) -> tuple[list[int], list[dict[str, Any]]]:
-    """Where Salesforce refused a deletion and the row was inserted again, the record simply lives on under its key."""
-    for n in range(len(own) - 2, -1, -1):
-        if own[n]["change_type"] == "DELETE" and own[n]["state"] == "failed":
-            return [row["id"] for row in own[: n + 1]], own[n + 1 :]
-    return [], own
-
-
-def claimed_again(mapping: Mapping, record_id: str, claim: str, batch: Batch) -> Change | Outcome:
-    """The same batch that was claimed before, from its log rows."""
-    found = claimed_as(mapping, record_id, batch, born=True)
-    if isinstance(found, Outcome):
-        return replace(found, change=replace(found.change, event_id=claim))
-    if found is None:  # inserted and deleted, yet attempted: only a later attempt sees it so
-        moment = batch.made_at or datetime.now(UTC)
-        found = Change(Side.POSTGRES, mapping.sobject, record_id, batch.op or Op.DELETE, moment, claim)
-    return replace(found, event_id=claim)
-
-
-def claimed_as(mapping: Mapping, record_id: str, batch: Batch, *, born: bool) -> Change | Outcome | None:
-    """The batch as a Change with a claim; an Outcome where Salesforce cannot hold a value; None where nothing is to do."""
-    writable = {c: v for c, v in batch.values.items() if _writable(mapping, c)}
-    minted = {mapping.external_id_field: str(batch.values[mapping.key_column])} if _minted(mapping, batch) else {}
-    if (
-        batch.op is None
-        or batch.made_at is None
-        or (batch.op is Op.UPSERT and not writable and not minted and not born)
-    ):
-        return None
-    change = Change(Side.POSTGRES, mapping.sobject, record_id, batch.op, batch.made_at, str(uuid.uuid4()))
-    try:
-        fields = {mapping.by_column[c].name: out_of_row(mapping.by_column[c], v) for c, v in writable.items()}
-    except Terminal as exc:
-        return Outcome(change, Ending.FAILED, exc.reason, exc.hint, exc.detail)
-    return replace(change, fields=minted | fields)
-
-
-def _minted(mapping: Mapping, batch: Batch) -> bool:
-    """A key is no mapped column: only our own write of a missing external id has it."""
-    return batch.op is Op.UPSERT and mapping.key_column in batch.values
-
-
-def _never_sent(mapping: Mapping, batch: Batch) -> str:
-    """Why an edit ends here."""
-    columns = sorted(c for c in batch.values if c in mapping.by_column)
-    if batch.op is not Op.UPSERT or not columns:
-        return ""
-    return f"never_sent: {', '.join(columns)}: Salesforce lets nobody write this"
-
-
-def _writable(mapping: Mapping, column: str) -> bool:
-    field = mapping.by_column.get(column)
-    return field is not None and (field.createable or field.updateable)
-
-
-def _one_way(mapping: Mapping, entries: Sequence[Entry], batch: Batch) -> Batch:
-    """Of a lookup's two columns only the one that was written last is sent."""
-    if not mapping.parent_keys:
-        return batch
-    edits = [_written(e) for e in entries if e.id in batch.rows]
-    lost = family.losing_columns(mapping.parent_keys, edits)
-    return replace(batch, values={c: v for c, v in batch.values.items() if c not in lost})
-
-
-def _written(entry: Entry) -> dict[str, object]:
-    return {c: v for c, v in entry.new.items() if v is not None or entry.change_type == "UPDATE"}
-
-
-def _parents_first(mappings: dict[str, Mapping], changes: Sequence[Change], tables: dict[str, str]) -> list[Change]:
-    """Objects that others look up to are published, and mostly sent, before those."""
-    above = {t: {k.table for k in m.parent_keys if k.table in mappings} for t, m in mappings.items()}
-    depth = family.levels(sorted(mappings), above)
-    return sorted(changes, key=lambda c: depth[tables[c.event_id]])
-
-
-def _owed(
-    mapping: Mapping, change: Change, sfid: str | None, row: dict[str, Any] | None, attempts: int,
-    deferred: Collection[tuple[str, str]],
-) -> Owed:  # fmt: skip
-    try:
-        return Owed(change, mapping, _send(mapping, change, sfid, row, deferred), attempts)
-    except Terminal as exc:
-        refused = Sent(reason=exc.reason, detail=exc.detail, hint=exc.hint)
-        return Owed(change, mapping, Send(change.op, sfid, change.record_id), attempts, refused)
-
-
-def _send(
-    mapping: Mapping, change: Change, sfid: str | None, row: dict[str, Any] | None,
-    deferred: Collection[tuple[str, str]],
-) -> Send:  # fmt: skip
-    """What goes over: the edited fields of a known record, every filled one of a record that is not there yet."""
-    if change.op is Op.DELETE:
-        return Send(Op.DELETE, sfid, change.record_id)
-    if sfid is not None:
-        known = {n: v for n, v in change.fields.items() if mapping.may_send(n, new=False)}
-        return Send(Op.UPSERT, sfid, change.record_id, known)
-    fields = {f.name: out_of_row(f, row[f.column]) for f in mapping.fields if row[f.column] is not None} if row else {}
-    fields |= parents.of_row(mapping, change, row, deferred) if row else {}
-    fields |= change.fields
-    fields = {n: v for n, v in fields.items() if n not in parents.dropped(mapping, fields)}
-    whole = {n: v for n, v in fields.items() if mapping.may_send(n, new=True)}
-    return Send(Op.UPSERT, None, change.record_id, whole)
 
 
 def _result(settled: Settled) -> dict[str, object]:

@@ -9,7 +9,7 @@ from common.errors import Transient
 from common.mapping import Mapping
 from common.ports import BulkEnd, BulkResults, Send, Sent, Spent
 from common.salesforce.collection import answer
-from common.salesforce.errors import FIELD_CODES, refused
+from common.salesforce.errors import FIELD_CODES, lacks_parent, refused
 from common.salesforce.session import Refused, Session
 from common.salesforce.sheet import Sheet
 
@@ -96,7 +96,9 @@ def _failed(send: Send, words: str) -> Sent:
     """`CODE:message:FIELDS --`, sorted as a record's refusal by REST is."""
     code, _, rest = words.partition(":")
     message = rest.rpartition(":")[0] or rest
-    if code in FIELD_CODES:  # REST finds out whether it is the object's or the record's trouble
+    if code in FIELD_CODES and not lacks_parent(
+        message
+    ):  # REST finds out whether it is the object's or the record's trouble
         return Sent(reason=code.lower(), detail=message, hint="It goes once more by itself, by REST.", retry=True)
     return answer(send, {"success": False, "errors": [{"statusCode": code, "message": message}]})
 

@@ -24,6 +24,7 @@ class Sheet:
         self.records = 0
         self._fields = [] if kind == "delete" else list(fields)
         self._known = frozenset(self._fields)
+        self._keys = [k.name for k in mapping.parent_keys]
         self._key = mapping.external_id_field if kind == "upsert" else ID
         self._text = io.StringIO(newline="")
         self._size = 0
@@ -38,6 +39,8 @@ class Sheet:
         """Whether the record can be told in this sheet at all."""
         if kind_of(send) != self.kind or (self.kind != "upsert" and not send.sfid):
             return False
+        if any(send.fields.get(name, "") is None for name in self._keys):
+            return False  # a lookup is not emptied by its parent's external id
         return self._known.issuperset(send.fields) and NULL not in (send.external_id, *send.fields.values())
 
     def add(self, send: Send) -> None:

@@ -20,6 +20,7 @@ def add_to(groups: Groups) -> None:
     migrate.set_defaults(run=_migrate)
     state = groups.add_parser("status", help="mappings, what waits, what failed")
     state.add_argument("--json", action="store_true", help="for programs")
+    state.add_argument("--org", action="store_true", help="ask Salesforce for its limits too; costs one API call")
     state.set_defaults(run=_status)
 
 
@@ -34,6 +35,8 @@ def _status(chosen: argparse.Namespace, env: config.Environment) -> None:
         with database.transaction() as tx:
             paused, moved = mappings.paused_all(tx), identity.changed(identity.read(tx))
         rows, api = status.read(database), status.api(database)
+    if chosen.org:
+        api["limits"] = _limits(env)
     if chosen.json:
         print_json({"paused": paused, "moved": moved, "mappings": rows, **api})
         return
@@ -48,3 +51,11 @@ def _status(chosen: argparse.Namespace, env: config.Environment) -> None:
         if more:
             print()
             show(more)
+
+
+def _limits(env: config.Environment) -> list[dict[str, object]]:
+    from common.salesforce import limits  # late: only this one needs Salesforce
+    from common.salesforce.session import Session
+
+    with Session(config.salesforce(env)) as session:
+        return limits.read(session)

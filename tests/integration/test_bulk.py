@@ -223,6 +223,26 @@ def test_a_backlog_beyond_one_upload_is_several_jobs(crowd: Crowd, monkeypatch: 
     assert crowd.road.here() == crowd.road.there()
 
 
+def test_children_go_with_their_parents_keys(database: Database, standin: Standin) -> None:
+    """Accounts and contacts born together: each contact ends at its account, whichever job was first."""
+    standin.control("POST", "reset")
+    standin.sign_in()
+    map_family(database)
+    crowd = Crowd(Road(database, standin, mapped=False))
+    run(database, "INSERT INTO salesforce.account (id, name) SELECT 'A' || n, 'a' FROM generate_series(1, 400) n")
+    run(database, "INSERT INTO salesforce.contact (id, last_name, account__external_id) "
+                  "SELECT 'C' || n, 'c', 'A' || n FROM generate_series(1, 400) n")  # fmt: skip
+
+    crowd.finish()
+    crowd.road.send_all()
+    crowd.road.close()
+
+    found = standin.query_all("SELECT External_Id__c, Account.External_Id__c FROM Contact")
+    assert {f"C{n}": f"A{n}" for n in range(1, 401)} == {
+        c["External_Id__c"]: (c["Account"] or {}).get("External_Id__c") for c in found
+    }
+
+
 KILLS = [
     ("create", "before"), ("create", "after"), ("upload", "before"), ("upload", "after"), ("close", "before"),
     ("close", "after"), ("end", "after"), ("results", "after"),
