@@ -318,7 +318,7 @@ class Settled:
     next_attempt_at: datetime | None = None  #: set where it is tried again
     untried: bool = False  #: no call was made: it does not count as an attempt
     stopped: Map[str, str] = field(default_factory=dict)  #: fields that did not go, and why: their edits stay, failed
-    waits_for: str | None = None  #: the parent's row: it is tried again once that one has arrived
+    waits_for: str | None = None  #: the parent's row: it is tried again once that one has arrived, failed or not
 
 
 @dataclass(frozen=True, slots=True)

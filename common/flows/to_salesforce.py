@@ -119,16 +119,17 @@ def _settled(owed: Owed, sent: Sent, world: World) -> Settled:
         if not sent.reason and (left := _left_out(owed)):
             outcome = replace(outcome, reason="never_sent", detail=left)
         return Settled(owed, outcome, sent.sfid, stopped=sent.stopped)
+    parent = family.whom(owed.mapping.parent_keys, owed.send.fields, sent.detail) if _lacks_parent(sent) else None
+    waits_for = str(parent) if parent else None
     if not sent.retry or 0 < sent.tries <= owed.attempts:
-        return Settled(owed, Outcome(owed.change, Ending.FAILED, sent.reason, sent.hint, sent.detail))
+        outcome = Outcome(owed.change, Ending.FAILED, sent.reason, sent.hint, sent.detail)
+        return Settled(owed, outcome, waits_for=waits_for)  # should its parent come after all, it goes again
     wait = world.unknown_seconds if sent.unknown else max(sent.retry_seconds, backoff.seconds(owed.attempts))
     outcome = Outcome(owed.change, Ending.WAITS, sent.reason, sent.hint, sent.detail)
     due = world.now() + timedelta(seconds=wait)
-    parent = family.whom(owed.mapping.parent_keys, owed.send.fields, sent.detail) if _lacks_parent(sent) else None
-    if parent is None:
-        return Settled(owed, outcome, next_attempt_at=due, untried=sent.untried)
-    outcome = replace(outcome, reason=family.WAITING_FOR_PARENT, detail=f"{parent}: {sent.detail}")
-    return Settled(owed, outcome, next_attempt_at=due, untried=sent.untried, waits_for=str(parent))
+    if parent:
+        outcome = replace(outcome, reason=family.WAITING_FOR_PARENT, detail=f"{parent}: {sent.detail}")
+    return Settled(owed, outcome, next_attempt_at=due, untried=sent.untried, waits_for=waits_for)
 
 
 def _left_out(owed: Owed) -> str:

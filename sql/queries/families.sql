@@ -37,16 +37,17 @@ UPDATE {child} AS t
  WHERE p.sfid = t.{lookup}
 
 -- arrived --
--- Edits that waited for one of these rows can go now: Salesforce has its record.
+-- Edits that waited for one of these rows can go now: Salesforce has its record. So can those that gave up waiting.
 WITH woken AS (
     UPDATE isthmus.change_log AS c
-       SET next_attempt_at = least(c.next_attempt_at, :now ::timestamptz)
+       SET next_attempt_at = CASE WHEN c.state = 'retry' THEN least(c.next_attempt_at, :now ::timestamptz) END,
+           state = (CASE WHEN c.state = 'retry' THEN 'retry' ELSE 'new' END)::isthmus.change_state
      WHERE c.id IN (
                SELECT w.id
                  FROM {parent} AS p
                  JOIN isthmus.change_log AS w ON w.waits_for = :table || '/' || p.{parent_key}
                 WHERE p.sfid = ANY (:sfids)
-                  AND w.state = 'retry'
+                  AND w.state IN ('retry', 'failed')
                   FOR UPDATE OF w SKIP LOCKED
            )
     RETURNING c.id
@@ -117,15 +118,17 @@ UPDATE isthmus.change_log AS c
    AND c.state = 'claimed'
 
 -- wake --
--- Edits that waited for one of these rows are looked at again. Those that a drainer holds, it is looking at.
+-- Edits that waited for one of these rows are looked at again. Those that a drainer holds, it is looking at. Those that
+-- gave up waiting go again too: it was the parent that failed them.
 WITH woken AS (
     UPDATE isthmus.change_log AS c
-       SET next_attempt_at = least(c.next_attempt_at, :now ::timestamptz)
+       SET next_attempt_at = CASE WHEN c.state = 'retry' THEN least(c.next_attempt_at, :now ::timestamptz) END,
+           state = (CASE WHEN c.state = 'retry' THEN 'retry' ELSE 'new' END)::isthmus.change_state
      WHERE c.id IN (
                SELECT w.id
                  FROM isthmus.change_log AS w
                 WHERE w.waits_for = ANY (:rows)
-                  AND w.state = 'retry'
+                  AND w.state IN ('retry', 'failed')
                   FOR UPDATE SKIP LOCKED
            )
     RETURNING c.id

@@ -242,6 +242,29 @@ def test_a_parent_that_is_not_here_is_asked_of_salesforce(database: Database, ro
     assert {"there": {}, "c": {"AccountId": "there"}} == road.lookups()
 
 
+@pytest.mark.parametrize("from_salesforce", [True, False])
+def test_a_child_that_gave_up_goes_when_its_parent_comes(database: Database, road: Road, from_salesforce: bool) -> None:
+    """Failed after hours without its parent, which is born here or arrives at last: nobody has to retry it."""
+    run(database, CONTACT, id="c", account="late", boss=None)
+    for _ in range(20):
+        road.round()
+        road.clock.move(4000)
+    given_up = [(e["state"], e["waits_for"]) for e in log(database)]
+
+    if from_salesforce:
+        record = road.org.records[road.org.create({"Name": "late", "External_Id__c": "late"}, "Account")]
+        mapping = road.book.all()[0]
+        PostgresTable(database, road.clock).apply(mapping, [road.org.change(record, mapping)])
+    else:
+        run(database, ACCOUNT, id="late", parent=None)
+        road.round()
+    road.round()
+
+    assert [("failed", "salesforce.account/late")] == given_up
+    assert {"late": {}, "c": {"AccountId": "late"}} == road.lookups()
+    assert {"done"} == {e["state"] for e in log(database)}
+
+
 def test_a_lookup_by_id_waits_for_nobody(database: Database, road: Road) -> None:
     """Whatever is open of its parent."""
     there = road.org.create({"Name": "there", "External_Id__c": "there"}, "Account")
