@@ -194,7 +194,11 @@ BEGIN
                           min(c.created_at) AS since, max(c.attempts) AS attempts,
                           min(c.next_attempt_at) AS next_attempt_at,
                           (array_agg(c.last_error ORDER BY c.id DESC) FILTER (WHERE c.last_error IS NOT NULL))[1] AS last_error,
-                          (array_agg(c.last_hint ORDER BY c.id DESC) FILTER (WHERE c.last_error IS NOT NULL))[1] AS hint
+                          CASE
+                              WHEN bool_or(c.held_at IS NOT NULL AND c.decided_at IS NULL)
+                                  THEN 'One of many deletions: isthmus deletes allow, or refuse.'
+                              ELSE (array_agg(c.last_hint ORDER BY c.id DESC) FILTER (WHERE c.last_error IS NOT NULL))[1]
+                          END AS hint
                      FROM isthmus.change_log AS c
                     WHERE c.table_name = %2$L
                       AND c.state IN ('new', 'claimed', 'sending', 'retry', 'failed')
@@ -307,14 +311,17 @@ CREATE FUNCTION isthmus.signs_v1() RETURNS jsonb
 DECLARE
     found jsonb;
 BEGIN
-    SELECT jsonb_strip_nulls(jsonb_build_object(
-               'database', d.datname,
-               'database_oid', d.oid::text,
-               'branch', nullif(current_setting('neon.timeline_id', true), '')
-           ))
+    SELECT jsonb_build_object('database', d.datname, 'database_oid', d.oid::text)
       INTO found
       FROM pg_database AS d
      WHERE d.datname = current_database();
+    BEGIN
+        found := found || jsonb_strip_nulls(
+            jsonb_build_object('branch', nullif(current_setting('neon.timeline_id', true), ''))
+        );
+    EXCEPTION WHEN insufficient_privilege THEN
+        NULL;
+    END;
     BEGIN
         found := found || jsonb_build_object('cluster', (SELECT system_identifier::text FROM pg_control_system()));
     EXCEPTION WHEN insufficient_privilege OR undefined_function OR feature_not_supported THEN

@@ -1,6 +1,6 @@
 -- look --
--- Mappings with at least :at_least edits that are due, whose last Bulk API job did not fail as a whole within the hour;
--- and the jobs that want a step. Asked before every drain, so it is one statement.
+-- Mappings with at least :at_least edits that are due and wait for no person, whose last Bulk API job did not fail as a
+-- whole within the hour; and the jobs that want a step. Asked before every drain, so it is one statement.
 SELECT coalesce((
            SELECT json_agg(m.id ORDER BY m.id)
              FROM isthmus.sync_configurations AS m
@@ -12,6 +12,7 @@ SELECT coalesce((
                            FROM isthmus.change_log AS c
                           WHERE c.table_name = m.pg_table_name
                             AND (c.state = 'new' OR (c.state = 'retry' AND c.next_attempt_at <= :now))
+                            AND (c.held_at IS NULL OR c.decided_at IS NOT NULL)
                           LIMIT :at_least
                      ) AS waiting) >= :at_least
               AND NOT EXISTS (

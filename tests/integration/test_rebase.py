@@ -12,7 +12,7 @@ import pytest
 from common import config
 from common.errors import Misconfigured
 from common.flows.drain import merge
-from common.postgres import mappings
+from common.postgres import identity, mappings
 from common.postgres.connect import Database
 from common.postgres.mappings import MappingBook
 from common.pubsub.topic import PubsubTopic
@@ -113,8 +113,8 @@ def test_a_database_that_stayed_goes_on(bound: Database, settings: config.Databa
     """New connections find the same cluster, the same name, the same timeline."""
     with Database(settings) as door:
         assert 1 == len(MappingBook(door).all())
-    identity = rows(bound, "SELECT signs FROM isthmus.identity")[0]["signs"]
-    assert {"cluster", "database", "database_oid", "timeline"} <= identity.keys()
+    signs = rows(bound, "SELECT signs FROM isthmus.identity")[0]["signs"]
+    assert {"cluster", "database", "database_oid", "timeline"} <= signs.keys()
 
 
 def test_a_restored_copy_stops_at_its_first_connection(copy: Callable[[], config.Database]) -> None:
@@ -139,6 +139,18 @@ def test_what_only_one_role_may_see_says_nothing(bound: Database, settings: conf
 
     with Database(settings) as door:
         assert 1 == len(MappingBook(door).all())
+
+
+def test_a_branch_is_told_from_its_parent(bound: Database) -> None:
+    """Neon's branches share cluster, name and oid; what differs is the timeline that the provider's setting names."""
+    with bound.transaction() as tx:
+        tx.run("SET LOCAL neon.timeline_id = 'parent'")
+        identity.bind(tx, ORG)
+        same = identity.changed(identity.read(tx))
+        tx.run("SET LOCAL neon.timeline_id = 'branch'")
+        branch = identity.changed(identity.read(tx))
+
+    assert ({}, {"branch": ("parent", "branch")}) == (same, branch)
 
 
 def test_a_role_that_may_ask_little_finds_less(bound: Database) -> None:

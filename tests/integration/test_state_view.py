@@ -63,7 +63,8 @@ def test_a_held_deletion_is_shown(database: Database, change_log: ChangeLog) -> 
     run(database, f"DELETE FROM {TABLE}")
     change_log.claim(10, merge)
 
-    assert ("held", sfid(1)) == (state(database, "a")["state"], state(database, "a")["sfid"])
+    found = state(database, "a")
+    assert ("held", sfid(1), True) == (found["state"], found["sfid"], "isthmus deletes" in found["hint"])
 
 
 @pytest.mark.parametrize(
