@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 Value = str | bool | None  #: as the source wrote it; the mapping says what it becomes
 
 MODSTAMP = "SystemModstamp"
+UNSTAMPED = datetime(1970, 1, 1, tzinfo=UTC)  #: nobody told a time: any version that a read brings will do
 
 
 class Side(StrEnum):

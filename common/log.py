@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from datetime import datetime
 
-from common.change import Ending, Outcome
+from common.change import UNSTAMPED, Change, Ending, Outcome
 from common.errors import IsthmusError
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-")  #: W3C Trace Context
@@ -43,12 +43,17 @@ def endings(door: str, outcomes: Iterable[Outcome], *, now: datetime, trace: str
                 "event_id": change.event_id,
                 "outcome": outcome.ending,
                 "reason": outcome.reason,
-                "lag_ms": round((now - change.stamp).total_seconds() * 1000),
+                **_lag(change, now),
                 "attempt": attempt,
                 **_traced(trace),
             }
         )
     _write(lines)
+
+
+def _lag(change: Change, now: datetime) -> dict[str, object]:
+    """Milliseconds since it was made, where anybody knows when that was."""
+    return {} if change.stamp == UNSTAMPED else {"lag_ms": round((now - change.stamp).total_seconds() * 1000)}
 
 
 def run(door: str, event: str, *, trace: str = "", **numbers: float | str) -> None:

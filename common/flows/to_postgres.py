@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from common.change import Change, Ending, Op, Outcome, Side
+from common.change import UNSTAMPED, Change, Ending, Op, Outcome, Side
 from common.clock import Clock
 from common.errors import Transient
 from common.flows.identity import refuse_other_org
@@ -19,7 +19,6 @@ NOT_VISIBLE = (
     "the row stays until a comparison of all ids decides."
 )
 _AFTER = "reread-after:"
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)  # any version that the read brings will do
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +167,7 @@ def look_later(mapping: Mapping, record_id: str, after: datetime, event_id: str)
     """The wish that a record be read, with deleted ones included, not before that time."""
     origin = _AFTER + after.isoformat()
     return Change(
-        Side.SALESFORCE, mapping.sobject, record_id, Op.UPSERT, _LONG_AGO, event_id, origin=origin, buried=True
+        Side.SALESFORCE, mapping.sobject, record_id, Op.UPSERT, UNSTAMPED, event_id, origin=origin, buried=True
     )
 
 

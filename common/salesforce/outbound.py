@@ -5,18 +5,17 @@ Shapes are those of "Understanding Notifications" in the SOAP API guide, and of 
 
 import re
 import xml.etree.ElementTree as ET
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NoReturn
 from xml.sax.saxutils import escape
 
 from common import clock, ids
-from common.change import MODSTAMP, Change, Op, Side, Value
+from common.change import MODSTAMP, UNSTAMPED, Change, Op, Side, Value
 from common.errors import Terminal
 
 MAX_BYTES = 10_000_000  #: a hundred notifications with every field filled stay below this
 MAX_TAGS = 250_000  #: a hundred notifications of 800 fields have 160,000; more is an attack on our memory
 MAX_WORDS = 200
-UNSTAMPED = datetime(1970, 1, 1, tzinfo=UTC)  #: the message told no time: any read will do
 
 _SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 _OUT = "{http://soap.sforce.com/2005/09/outbound}"

@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from common import log
-from common.change import Ending
+from common.change import UNSTAMPED, Ending
 from common.errors import Transient
 from tests.fakes.factories import NOON, a_change, an_outcome, at
 
@@ -45,6 +45,13 @@ def test_a_line_for_each_and_none_for_none(capsys):
 
     log.endings("a_door", [], now=NOON)
     assert [] == lines(capsys)
+
+
+def test_what_nobody_dated_has_no_lag(capsys):
+    """A mere wish that a record be read would count from 1970, and spoil the metric."""
+    log.endings("a_door", [an_outcome(change=a_change(stamp=UNSTAMPED))], now=NOON)
+
+    assert "lag_ms" not in lines(capsys)[0]
 
 
 def test_without_a_trace_there_is_no_key(capsys):
