@@ -95,6 +95,19 @@ $(CLIENTS)/.ready: tests/clients/requirements.lock tests/clients/package-lock.js
 test/clients: $(READY) $(CLIENTS)/.ready ## the stand-in, asked by clients that nobody here wrote (not part of `test`)
 	$(PYTEST) tests/clients
 
+# Debezium's engine brings 250 MB of jars and wants Java; its pins are its own.
+DEBEZIUM := .venv-debezium
+$(DEBEZIUM)/.ready: tests/debezium/requirements.lock
+	@rm -rf $(DEBEZIUM)
+	@$(PYTHON) -m venv $(DEBEZIUM)
+	@$(DEBEZIUM)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/debezium/requirements.lock
+	@touch $@
+
+.PHONY: test/debezium
+test/debezium: $(READY) ## Debezium's real engine instead of the trigger (needs Java 17)
+	@command -v java >/dev/null || { echo "SKIPPED test/debezium: Java is not installed (Debian: apt-get install openjdk-17-jre-headless)"; exit 0; }; \
+	    $(MAKE) --no-print-directory $(DEBEZIUM)/.ready && $(PYTEST) tests/debezium
+
 .PHONY: format
 format: $(READY) ## put the code into its shape
 	$(BIN)/ruff check --fix --quiet common functions tests
@@ -115,6 +128,8 @@ lock: ## pin every dependency anew, with hashes
 	    --no-emit-index-url --no-header --quiet -o requirements.lock
 	@.lock/bin/uv pip compile tests/clients/requirements.in --universal --generate-hashes --python-version 3.11 \
 	    --no-emit-index-url --no-header --quiet -o tests/clients/requirements.lock
+	@.lock/bin/uv pip compile tests/debezium/requirements.in --universal --generate-hashes --python-version 3.11 \
+	    --no-emit-index-url --no-header --quiet -o tests/debezium/requirements.lock
 	@rm -rf .lock
 
 .PHONY: proto verify/proto

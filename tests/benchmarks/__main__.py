@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tests.benchmarks import capture, database, drain, latency, receiver, sends, standin, starts, table, upserts
+from tests.benchmarks import capture, database, drain, latency, receiver, sends, standin, starts, table, upserts, waking
 from tests.benchmarks.measure import Scale
 from tests.benchmarks.table import Row
 
@@ -24,6 +24,7 @@ ALL = {
     "drain": Measurement(drain.measure, drain.NOTES),
     "capture": Measurement(capture.measure, capture.NOTES),
     "latency": Measurement(latency.measure, latency.NOTES),
+    "waking": Measurement(waking.measure, waking.NOTES),
     "standin": Measurement(standin.measure, standin.NOTES),
     "starts": Measurement(starts.measure, starts.NOTES),
 }

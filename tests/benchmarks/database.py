@@ -36,12 +36,12 @@ FIELDS = (
 
 
 @contextmanager
-def server(*, fsync: bool = True) -> Iterator[Postgres]:
+def server(*, fsync: bool = True, **more: str) -> Iterator[Postgres]:
     """A server of this measurement's own, with Postgres' own settings."""
     # Postgres refuses to run as root, so its lesser user must be able to enter the folder.
     with tempfile.TemporaryDirectory(prefix="isthmus-bench-") as folder:
         Path(folder).chmod(0o755)
-        postgres = Postgres(Path(folder) / "data", free_port(), {} if fsync else {"fsync": "off"})
+        postgres = Postgres(Path(folder) / "data", free_port(), ({} if fsync else {"fsync": "off"}) | more)
         postgres.start()
         try:
             yield postgres

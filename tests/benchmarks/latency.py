@@ -42,17 +42,17 @@ def _rows(stack: Stack, pubsub: str, changes: int) -> Iterator[Row]:
     warm_up = 10
     with ExitStack() as opened:
         postgres = opened.enter_context(database.plain(config.database(stack.environment)))
-        world = _World(stack, postgres, 2 * (changes + warm_up))
+        world = World(stack, postgres, 2 * (changes + warm_up))
         opened.callback(world.close)
         for way, measure_one in (
             ("Salesforce to Postgres", world.to_postgres),
             ("Postgres to Salesforce", world.to_salesforce),
         ):
             took = [measure_one() for _ in range(warm_up + changes)][warm_up:]
-            yield _row(f"{way}, {pubsub}", took)
+            yield row(f"{way}, {pubsub}", took)
 
 
-def _row(what: str, took: list[float]) -> Row:
+def row(what: str, took: list[float]) -> Row:
     p50, p99 = percentile(took, 0.5) * 1000, percentile(took, 0.99) * 1000
     return Row(
         f"{what}, p50 / p99", f"{p50:.0f} / {p99:.0f} ms", f"worst {max(took) * 1000:.0f} ms of {len(took)}", "-",
@@ -60,7 +60,7 @@ def _row(what: str, took: list[float]) -> Row:
     )  # fmt: skip
 
 
-class _World:
+class World:
     """Both sides, and records that are used once."""
 
     def __init__(self, stack: Stack, postgres: Connection, records: int) -> None:
@@ -90,11 +90,13 @@ class _World:
             lambda: self._rest("PATCH", sfid, {"Phone": "changed there"}), lambda: len(run(self._postgres, look)) == 1
         )
 
-    def to_salesforce(self) -> float:
+    def to_salesforce(self, nudge: Callable[[], object] = lambda: None) -> float:
+        """Edit a row, then nudge; seconds until Salesforce shows it."""
         sfid = next(self._unused)
         edit = f"UPDATE salesforce.account SET phone = 'changed here' WHERE sfid = '{sfid}'"
         return self._timed(
-            lambda: run(self._postgres, edit), lambda: bool(self._rest("GET", sfid)["Phone"] == "changed here")
+            lambda: (run(self._postgres, edit), nudge()),
+            lambda: bool(self._rest("GET", sfid)["Phone"] == "changed here"),
         )
 
     def _timed(self, commit: Callable[[], Any], seen: Callable[[], bool]) -> float:

@@ -45,8 +45,12 @@ def clean_environment() -> dict[str, str]:
 class Child:
     """One process and its children, as a group of their own: a kill takes them all."""
 
-    def __init__(self, name: str, command: Sequence[str | Path], environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str | Path], environment: Mapping[str, str], log: Path, *,
+        folder: Path = ROOT,
+    ) -> None:  # fmt: skip
         self.name = name
+        self._folder = folder
         self.log = log
         self._command = command
         self._environment = dict(environment)
@@ -56,7 +60,7 @@ class Child:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
-                [str(part) for part in self._command], cwd=ROOT, env=self._environment,
+                [str(part) for part in self._command], cwd=self._folder, env=self._environment,
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
             )  # fmt: skip
 
