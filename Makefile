@@ -133,7 +133,7 @@ lock: ## pin every dependency anew, with hashes
 	@rm -rf .lock
 
 .PHONY: proto verify/proto
-proto: $(READY) ## write the stubs of the stand-in's Pub/Sub API
+proto: $(READY) ## write the stubs of Salesforce's Pub/Sub API
 	$(BIN)/python -m tests.standin.events.wire.generate
 verify/proto: $(READY) ## fail where those stubs are not what the .proto gives
 	$(BIN)/python -m tests.standin.events.wire.generate --verify

@@ -278,6 +278,45 @@ def sending(env: Environment) -> Sending:
 
 
 @dataclass(frozen=True, slots=True)
+class EventBus:
+    """Salesforce's Pub/Sub API."""
+
+    endpoint: str  #: host:port
+    ca: str = ""  #: a file or its text; empty means the usual ones, and no TLS on loopback
+
+
+@dataclass(frozen=True, slots=True)
+class Pulling:
+    """What whoever pulls change events needs."""
+
+    state: str  #: a folder, or gs://bucket/prefix
+    bus: EventBus
+    salesforce: Salesforce
+    topics: Topics
+
+
+def pulling(env: Environment) -> Pulling:
+    """PULL_STATE, SF_PUBSUB_ENDPOINT and SF_PUBSUB_CA, with the org and the topics."""
+    endpoint = env.get("SF_PUBSUB_ENDPOINT", "").strip() or "api.pubsub.salesforce.com:7443"
+    host, _, port = endpoint.rpartition(":")
+    if "/" in endpoint or not host or not port.isdecimal():
+        raise Misconfigured(
+            "setting_refused", f"SF_PUBSUB_ENDPOINT is {endpoint!r}",
+            "Set it to host:port, such as api.deu.pubsub.salesforce.com:7443 for Hyperforce in Germany.",
+        )  # fmt: skip
+    bus = EventBus(endpoint, env.get("SF_PUBSUB_CA", "").strip())
+    return Pulling(pull_state(env), bus, salesforce(env), topics(env))
+
+
+def pull_state(env: Environment) -> str:
+    """Where bookmarks lie."""
+    state = _need(env, "PULL_STATE", "a folder, or gs://bucket/prefix, where replay ids are kept")
+    if state.startswith("gs://") and not re.fullmatch(r"gs://[a-z0-9._-]{3,222}(/.*)?", state):
+        raise Misconfigured("setting_refused", f"PULL_STATE is {state!r}", "Set it to gs://bucket/prefix, or a folder.")
+    return state
+
+
+@dataclass(frozen=True, slots=True)
 class Waking:
     """How the drainer sets its own schedule."""
 

@@ -1,6 +1,9 @@
 """Salesforce record ids: 15 characters that depend on case, or 18 with a checksum that does not."""
 
+import os
 import re
+import secrets
+import socket
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _ID = re.compile(r"[a-zA-Z0-9]{15}(?:[a-zA-Z0-9]{3})?\Z")
@@ -29,3 +32,8 @@ def _suffix(text: str) -> str:
         _ALPHABET[sum(1 << bit for bit, letter in enumerate(text[start : start + 5]) if "A" <= letter <= "Z")]
         for start in (0, 5, 10)
     )
+
+
+def ours() -> str:
+    """A name for this process that no other one has: host, number, and something random."""
+    return f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"

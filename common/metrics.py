@@ -20,6 +20,7 @@ ALL = (
     ),
     Metric("isthmus/changes", "1", "change", "", ("sobject", "door", "outcome"), help="Changes that ended their journey."),
     Metric("isthmus/failures", "1", "change", "", ("sobject", "door", "reason"), help="Changes that can never succeed."),
+    Metric("isthmus/events", "1", "pull", "events", ("sobject", "door"), help="Change events that were heard."),
     Metric("isthmus/drained", "1", "drain", "published", (), help="Records that the drainer published."),
     Metric("isthmus/salesforce_calls", "1", "send", "calls", ("door",), help="API calls spent on Salesforce."),
     Metric("isthmus/bulk_steps", "1", "bulk", "", ("door", "state"), help="Steps that Bulk API jobs have taken."),

@@ -253,6 +253,10 @@ class Table(Protocol):
         """
         ...
 
+    def versions(self, mapping: Mapping, ids: Sequence[str]) -> Map[str, tuple[datetime, datetime]]:
+        """(SystemModstamp, read_at) of the records that have a row; not of one that we wrote since it was read."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

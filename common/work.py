@@ -12,6 +12,7 @@ VERSION = 1
 KIND = "kind"  #: the attribute by which each reader's subscription filters
 
 NUDGE = "nudge"  #: something was written: drain now. Its body says nothing, so that any number of them is one
+RESYNC = "resync"  #: compare an object's records, all or those since a time: {"object", "since", "reason"}
 BULK_POLL = "bulk_poll"  #: look after a Bulk API job
 
 _HINT = "It was not written by Isthmus, or was damaged on its way. Discard it, or replay it after an upgrade."

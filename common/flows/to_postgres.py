@@ -14,6 +14,7 @@ from common.ports import Graveyard, Mappings, Org, Table, Topic, Verdict
 REREAD = timedelta(seconds=2)  #: a stamp has whole seconds: a read that began this close to it may have missed an edit
 TOPIC = "salesforce-changes"
 PAUSE_SECONDS = 20.0  #: how long a pause is believed without looking: waiting messages must not keep a database awake
+PATIENCE = timedelta(minutes=1)  #: after that an older answer stands: not every event moves its record's stamp
 NOT_VISIBLE = (
     "Let the integration user see the record (sharing, View All), then replay it. If it was purged, discard this: "
     "the row stays until a comparison of all ids decides."
@@ -80,6 +81,8 @@ def _into(mapping: Mapping, changes: Sequence[Change], world: World, trace: str)
 def _bring(mapping: Mapping, changes: Sequence[Change], world: World, trace: str) -> list[Outcome]:
     whole, hints = _sorted_out(mapping, changes)
     outcomes, wishes = _judge(whole, world.table.apply(mapping, whole) if whole else [])
+    known, hints = _known(mapping, hints, world)
+    outcomes += known
     hints += wishes
     if hints:
         outcomes += _read(mapping, hints, world, trace)
@@ -111,6 +114,22 @@ def _judge(changes: Sequence[Change], verdicts: Sequence[Verdict]) -> tuple[list
 # -- hints ---------------------------------------------------------------------------------------
 
 
+def _known(mapping: Mapping, hints: Sequence[Change], world: World) -> tuple[list[Outcome], list[Change]]:
+    """Hints of what the rows say already (repeated events, echoes of our own writes that were read), and the others.
+
+    A row that carries the hint's very second may lack an edit of that second, unless it was read once that was over.
+    """
+    plain = [h for h in hints if not h.buried and h.stamp != UNSTAMPED and not h.origin.startswith(_AFTER)]
+    versions = world.table.versions(mapping, [h.record_id for h in plain]) if plain else {}
+
+    def is_known(hint: Change) -> bool:
+        stamp, read_at = versions.get(hint.record_id, (UNSTAMPED, UNSTAMPED))
+        return stamp > hint.stamp or (stamp == hint.stamp and read_at - stamp >= REREAD)
+
+    known = {id(h) for h in plain if is_known(h)}
+    return [Outcome(h, Ending.STALE) for h in plain if id(h) in known], [h for h in hints if id(h) not in known]
+
+
 def _read(mapping: Mapping, hints: Sequence[Change], world: World, trace: str) -> list[Outcome]:
     """Read the hints' records, as they are now, and apply what was read."""
     early = [h for h in hints if _too_early(h, world.now())]
@@ -122,7 +141,7 @@ def _read(mapping: Mapping, hints: Sequence[Change], world: World, trace: str) -
         brought = found.get(hint.record_id)
         if brought is None:
             outcomes.append(Outcome(hint, Ending.FAILED, "record_not_visible", NOT_VISIBLE))
-        elif brought.stamp < hint.stamp:
+        elif brought.stamp < hint.stamp and world.now() - hint.stamp < PATIENCE:
             outcomes.append(Outcome(hint, Ending.LATER, "read_too_old", "Salesforce does not show the change yet."))
         else:
             ready.append((hint, brought))

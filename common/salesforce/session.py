@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -37,6 +38,15 @@ class Refused(Exception):
         self.fields = fields  #: API names, where Salesforce tells them
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What the event bus wants to know of a session."""
+
+    token: str
+    instance_url: str
+    org_id: str
+
+
 class Session:
     """One org, logged in when first used and again when the session has expired. Safe to share between threads."""
 
@@ -55,6 +65,19 @@ class Session:
         """The org's 18-character id."""
         self._logged_in()
         return self._org_id
+
+    def access(self, *, instead_of: Access | None = None) -> Access:
+        """The session, for calls that are not REST's; a new one where that one was refused.
+
+        Raises:
+            Transient: Salesforce could not be reached.
+            Misconfigured: the login is refused.
+        """
+        client = self._logged_in()
+        if instead_of is not None and client.session_id == instead_of.token:
+            client = self._log_in_again(client)
+        parts = urlsplit(client.base_url)
+        return Access(client.session_id, f"{parts.scheme}://{parts.netloc}", self._org_id)
 
     @property
     def data_path(self) -> str:

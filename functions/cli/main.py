@@ -7,7 +7,20 @@ from collections.abc import Sequence
 
 from common import health
 from common.errors import IsthmusError
-from functions.cli import conflicts, database, dead_letters, deletes, failures, mapping, pause, prune, rebase, waking
+from functions.cli import (
+    channels,
+    conflicts,
+    database,
+    dead_letters,
+    deletes,
+    failures,
+    mapping,
+    pause,
+    prune,
+    pull,
+    rebase,
+    waking,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -19,7 +32,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--version", action="version", version=f"isthmus {health.release()}")
     groups = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in (database, mapping, pause, failures, conflicts, deletes, dead_letters, waking, prune, rebase):
+    for module in (
+        database,
+        mapping,
+        pause,
+        failures,
+        conflicts,
+        deletes,
+        dead_letters,
+        waking,
+        prune,
+        rebase,
+        pull,
+        channels,
+    ):
         module.add_to(groups)
     chosen = parser.parse_args(arguments)
     try:

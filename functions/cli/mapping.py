@@ -14,7 +14,7 @@ from common.postgres import ddl, mappings
 from common.postgres.connect import Database, Transaction
 from common.salesforce import describe, wsdl
 from common.salesforce.session import Session
-from functions.cli import parent_key, people
+from functions.cli import channels, parent_key, people
 from functions.cli.tables import show
 
 Groups = Any  #: argparse keeps the type of subparsers to itself
@@ -105,7 +105,9 @@ def _create(chosen: argparse.Namespace, env: config.Environment) -> None:
     with Database(config.database(env)) as database, database.transaction() as tx:
         mappings.bind_org(tx, org_id)
         _build(tx, plan.mapping)
+        mapped = mappings.read(tx)
     print(f"{plan.mapping.sobject} is mapped to {plan.mapping.table}.")
+    channels.write_down(env, mapped)
 
 
 def _listed(text: str | None) -> list[str]:
@@ -204,10 +206,12 @@ def _delete(chosen: argparse.Namespace, env: config.Environment) -> None:
             for statement in ddl.end_capture(m):
                 tx.run_bound(statement)
         unsent = {m.id: mappings.delete(tx, m) for m in found.values()}
+        left = mappings.read(tx)
     for m in found.values():
         print(f"{m.sobject} is no longer mapped; the table {m.table} stays as it is.")
         if unsent[m.id]:
             print(f"note: {unsent[m.id]} edits had not arrived in Salesforce; they are not sent any more")
+    channels.write_down(env, left)
 
 
 def _find(tx: Transaction, name: str) -> list[Mapping]:

@@ -16,6 +16,15 @@ SELECT
   ) AS locked
 HAVING count(*) < 0
 
+-- versions --
+-- The versions of records that have a row, for hints of what it says already. Not of a row that we wrote after it was
+-- read: Salesforce may have made something else of that.
+SELECT t.sfid, t.system_modstamp, coalesce(t.isthmus_read_at, t.system_modstamp)
+  FROM {table} AS t
+ WHERE t.sfid = ANY (:sfids)
+   AND t.system_modstamp IS NOT NULL
+   AND (t.isthmus_written_at IS NULL OR t.isthmus_read_at > t.isthmus_written_at)
+
 -- apply --
 -- Write every record that is newer than its row, in one guarded statement, and say of each what became of it.
 -- A record goes back to the caller unwritten

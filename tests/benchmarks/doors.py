@@ -24,6 +24,7 @@ SETTINGS = {
     "INBOUND": json.dumps({"org_id": "00Dstandin00001EAA"}),
     "GOOGLE_CLOUD_PROJECT": "isthmus-local",
     "PUBSUB_EMULATOR_HOST": "127.0.0.1:9",
+    "PULL_STATE": ".",
     "THREADS": "4",
 }
 

@@ -36,7 +36,8 @@ def start(tmp_path: Path) -> Iterator[MakeStack]:
     stacks: list[Stack] = []
 
     def make(**options: object) -> Stack:
-        stack = Stack(tmp_path / "state", free_offset(), postgres={"fsync": "off"}, **options)
+        options = {"pulls": False, "postgres": {"fsync": "off"}} | options
+        stack = Stack(tmp_path / "state", free_offset(), **options)
         stacks.append(stack)
         stack.start()
         return stack

@@ -29,11 +29,13 @@ DATABASE = {"DATABASE_URL": f"postgresql://user@{NOWHERE}/nowhere"}
 SALESFORCE = {"SF_LOGIN_URL": f"http://{NOWHERE}", "SF_CLIENT_ID": "isthmus", "SF_CLIENT_SECRET": "isthmus"}
 INBOUND = {"INBOUND": json.dumps({"org_id": ORG, "secret_path": SECRET_PATH})}
 HMAC_KEYS = ("k" * 32, "the new one, while they are rotated")
+BOOKMARKS = {"PULL_STATE": "/nowhere/bookmarks"}
 KEYS = {"INBOUND": json.dumps({"hmac_keys": HMAC_KEYS})}
 PUBSUB = {"GOOGLE_CLOUD_PROJECT": PROJECT, "PUBSUB_EMULATOR_HOST": NOWHERE}
 DOORS: dict[str, dict[str, str]] = {
     "receive_outbound_message": INBOUND | PUBSUB,
     "receive_webhook": KEYS | PUBSUB,
+    "pull_change_events": BOOKMARKS | SALESFORCE | PUBSUB,
     "upsert_postgres": DATABASE | SALESFORCE | PUBSUB,
     "drain_change_log": DATABASE | PUBSUB,
     "upsert_salesforce": DATABASE | SALESFORCE | PUBSUB,

@@ -22,6 +22,7 @@ JOB = f"{JOBS}/drain"
 DOORS = (
     "receive_outbound_message",
     "receive_webhook",
+    "pull_change_events",
     "upsert_postgres",
     "drain_change_log",
     "upsert_salesforce",
@@ -40,16 +41,18 @@ class Stack:
         call_seconds: How long a call to the stand-in may still be carried out after it was made.
         moved_clock: Whether `move_clock` can be used; it needs the broker.
         follows: Whether a listener drains at every commit; else only nudges and the schedule do.
+        pulls: Whether the schedule pulls change events.
         postgres: Server settings.
     """
 
     def __init__(
         self, folder: Path, offset: int = 0, *, pubsub: str = "auto", call_seconds: int = 60, moved_clock: bool = False,
-        follows: bool = True, postgres: Mapping[str, str] | None = None,
+        follows: bool = True, pulls: bool = True, postgres: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         self.folder = folder
         self.offset = offset
         self.follows = follows
+        self.pulls = pulls
         self.clock_file = folder / "clock" if moved_clock else None
         self.postgres = Postgres(folder / "postgres", ports.POSTGRES + offset, postgres)
         self.uses_emulator = pubsub != "broker" and emulator.find() is not None
@@ -67,6 +70,8 @@ class Stack:
             "CALL_SECONDS": str(call_seconds),
             "CLAIM_SECONDS": "10",
             "SCHEDULE_JOB": JOB,
+            "PULL_STATE": str(folder / "bookmarks"),
+            "SF_PUBSUB_ENDPOINT": self.standin_events,
             "SCHEDULER_EMULATOR_HOST": f"127.0.0.1:{ports.SCHEDULER + offset}",
         }
         self.pubsub = self._pubsub()
@@ -151,6 +156,8 @@ class Stack:
                 door.wait_for_page(self.door_url(name))
             scheduler = self.environment["SCHEDULER_EMULATOR_HOST"]
             scheduler_client.create(scheduler, JOB, self.door_url("drain_change_log"))
+            if self.pulls:
+                scheduler_client.create(scheduler, f"{JOBS}/pull", self.door_url("pull_change_events"))
             scheduler_client.create(scheduler, f"{JOBS}/reconcile", self.door_url("reconcile"), schedule="7 * * * *")
             if self.follows:
                 self.follower.start()

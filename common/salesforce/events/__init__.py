@@ -1,0 +1,1 @@
+"""The Pub/Sub API: gRPC, Avro, bitmaps and replay ids live here and nowhere else."""
