@@ -27,7 +27,7 @@ from common.postgres import guard, parents, waiting
 from common.postgres.connect import Database, Transaction
 from common.postgres.dead_letters import bury, heal
 from common.postgres.edits import as_change, by_record, entry, lives_on, never_sent, one_way, parents_first, to_owed
-from common.postgres.queries import as_json, identifier, load
+from common.postgres.queries import as_json, bind, identifier, load
 from common.postgres.siblings import with_parents
 
 TOPIC = "postgres-changes"
@@ -205,10 +205,8 @@ class ChangeLog:
 
     def allowance(self, mapping: Mapping) -> Allowance:
         """How many calls the mapping has made today, and what all senders know of the org's limit."""
-        now = self._now()
-        with self._database.transaction() as tx:
-            found = tx.dicts(_API["allowance"], mapping_id=mapping.id, today=_day(now))
-        return Allowance(**found[0]) if found else Allowance()
+        found = self._database.at_once(bind(_API["allowance"], mapping_id=mapping.id, today=_day(self._now())))
+        return Allowance(*found[0]) if found else Allowance()
 
     def settle(self, mapping: Mapping, settled: Sequence[Settled], spent: Spent = NOTHING) -> bool:
         """Write down how Salesforce took them: states, ids, when we wrote, dead letters; in one transaction.
