@@ -153,7 +153,7 @@ class _Run:
                 stream.ask()
             elif time.monotonic() - heard_at > SILENT_SECONDS:
                 raise Broken("stream_silent", self._channel.topic, "It is opened again.")
-            elif self._to_be_renewed(heard_at):
+            elif self._unsaved or self._to_be_renewed(heard_at):
                 self._save()
         self._looked(time.monotonic() - heard_at >= min(self._patience.quiet_seconds, LOOK_SECONDS))
 
@@ -235,6 +235,10 @@ class _Run:
     @property
     def _leased(self) -> bool:
         return time.monotonic() - self._leased_at < LEASE.total_seconds()
+
+    @property
+    def _unsaved(self) -> bool:
+        return self._now.place != self._page.bookmark.place and time.monotonic() - self._saved_at >= SAVE_SECONDS
 
     def _to_be_renewed(self, heard_at: float) -> bool:
         now = time.monotonic()

@@ -7,13 +7,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import trustme
 
 from common import bookmark, clock, config
 from common.bookmark import CHANNELS, Resync, Trouble
 from common.bookmarks.folder import Folder
 from common.change import Op
 from common.errors import Misconfigured, Transient
-from common.events import Channel
+from common.events import Broken, Channel
 from common.flows import pull as flow
 from common.flows.pull import Patience, World, pull
 from common.flows.pulling import Puller
@@ -532,3 +533,35 @@ def _wait(seen, seconds=20.0):
 def test_the_lease_is_shorter_than_a_schedule():
     """A puller that was killed keeps nobody out for longer than the next run."""
     assert timedelta(minutes=1) > flow.LEASE
+
+
+def test_tls_is_verified(make, tmp_path):
+    """With the CA that SF_PUBSUB_CA names, as a file or as its text; any other server is not believed."""
+    with Standin("--grpc-port", "0", "--https-port", "0", "--tls", tmp_path / "tls") as secure:
+        secure.sign_in()
+        account = secure.create("Account", Name="One")
+        session = Session(config.Salesforce(secure.url, "isthmus", "isthmus"))
+        file = tmp_path / "tls" / "ca.pem"
+        for ca in (str(file), file.read_text()):
+            bus = EventBus(config.EventBus(secure.pubsub.replace("127.0.0.1", "localhost"), ca), session)
+            with bus.subscribe(ACCOUNTS.topic, b"") as stream:
+                heard = stream.hear(10)
+            bus.close()
+            assert [account] == [c.record_id for c in heard.changes]
+
+        other = trustme.CA().cert_pem.bytes().decode()
+        bus = EventBus(config.EventBus(secure.pubsub, other), session)
+        with pytest.raises(Broken, match="event_bus_unavailable"), bus.subscribe(ACCOUNTS.topic, b"") as stream:
+            stream.hear(10)
+        bus.close()
+
+
+def test_a_ca_that_is_no_file_is_said(standin):
+    """In a sentence that names the setting."""
+    bus = EventBus(
+        config.EventBus(standin.pubsub, "/nowhere/ca.pem"),
+        Session(config.Salesforce(standin.url, "isthmus", "isthmus")),
+    )
+
+    with pytest.raises(Misconfigured, match="SF_PUBSUB_CA"), bus.subscribe(ACCOUNTS.topic, b""):
+        pass

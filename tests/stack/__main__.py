@@ -32,7 +32,7 @@ def main() -> int:
 def _refuse_real_org() -> None:
     if os.environ.get("ORG"):
         raise SystemExit(
-            "ORG=real needs the door that pulls change events, which this release has not; "
+            "ORG=real is not there yet: start the doors by hand, with your org in SF_LOGIN_URL and its companions; "
             "leave ORG out to run against the stand-in."
         )
 
