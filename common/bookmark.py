@@ -65,6 +65,7 @@ class Trouble:
 class Bookmark:
     """How far one channel was read, and what is to be known about it."""
 
+    org_id: str = ""  #: whose replay ids these are: another org's may look like them
     place: bytes = b""  #: replay id of the last event that Pub/Sub has confirmed
     event_at: datetime | None = None  #: when that one was committed
     looked_at: datetime | None = None  #: when there was nothing more to read; about an hour old at most
@@ -96,6 +97,7 @@ class Bookmark:
 def encode(bookmark: Bookmark) -> bytes:
     held: dict[str, Any] = {
         "v": VERSION,
+        "org_id": bookmark.org_id,
         "replay_id": bookmark.place.hex(),
         "event_at": _text(bookmark.event_at),
         "looked_at": _text(bookmark.looked_at),
@@ -127,6 +129,7 @@ def decode(page: bytes) -> Bookmark:
         held = _ours(page)
         trouble = held.get("trouble")
         return Bookmark(
+            org_id=held.get("org_id", ""),
             place=bytes.fromhex(held["replay_id"]),
             event_at=_moment(held["event_at"]),
             looked_at=_moment(held["looked_at"]),

@@ -73,6 +73,11 @@ class Stream(Protocol):
 class Events(Protocol):
     """Salesforce's event bus."""
 
+    @property
+    def org_id(self) -> str:
+        """18 characters; logs in where that has not happened yet."""
+        ...
+
     def subscribe(self, topic: str, place: bytes) -> AbstractContextManager[Stream]:
         """A subscription to what came after a place; without one to all that is kept. Asks for its first events."""
         ...

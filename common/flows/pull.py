@@ -77,6 +77,7 @@ def pull(channel: Channel, world: World, patience: Patience) -> Pulled:
     trouble = page.bookmark.trouble
     if trouble and trouble.rest_until and trouble.rest_until > world.now():
         return Pulled(ending="resting")
+    _refuse_other_org(page.bookmark, world)
     run = _Run(channel, world, patience, page)
     try:
         run.go()
@@ -88,6 +89,16 @@ def pull(channel: Channel, world: World, patience: Patience) -> Pulled:
         run.note(exc)
         raise
     return run.pulled
+
+
+def _refuse_other_org(at: Bookmark, world: World) -> None:
+    """Another org's replay ids may look like ours: what lies between would be taken for read."""
+    if at.org_id and at.org_id != world.events.org_id:
+        raise Misconfigured(
+            "other_org",
+            f"the bookmarks are of org {at.org_id}, the login leads to {world.events.org_id}",
+            "Name another place in PULL_STATE, and compare what is there (`isthmus rebase` after a sandbox refresh).",
+        )
 
 
 class _Page:
@@ -246,7 +257,8 @@ class _Run:
 
     def _save(self) -> None:
         """Write the page, with our name on it."""
-        self._now = replace(self._now, holder=self._world.holder, lease_until=self._world.now() + LEASE)
+        until = self._world.now() + LEASE
+        self._now = replace(self._now, org_id=self._world.events.org_id, holder=self._world.holder, lease_until=until)
         self._page.write(self._now)
         self._saved_at = self._leased_at = time.monotonic()
 

@@ -30,7 +30,7 @@ class Puller:
         Raises:
             Transient, Misconfigured: some channel could not be read; the others were.
         """
-        window = min(listen_seconds, BUDGET_SECONDS)
+        window = min(listen_seconds, BUDGET_SECONDS) if listen_seconds > 0 else 0.0
         patience = Patience(window or BUDGET_SECONDS, window or QUIET_SECONDS)
         channels = self._channels()
         if not channels:

@@ -44,8 +44,7 @@ class PostgresTable:
 
     def versions(self, mapping: Mapping, ids: Sequence[str]) -> dict[str, tuple[datetime, datetime]]:
         """The versions of the records that have a row; not of one that we wrote since it was read."""
-        with self._database.transaction() as transaction:
-            rows = transaction.run_bound(bind(self._of(mapping)["versions"], sfids=sorted(set(ids))))
+        rows = self._database.at_once(bind(self._of(mapping)["versions"], sfids=sorted(set(ids))))
         return {sfid: (stamp, read_at) for sfid, stamp, read_at in rows}
 
     def follow_family(self, mapping: Mapping, sfids: Sequence[str]) -> None:

@@ -30,12 +30,31 @@ travels back meanwhile."""
 
 
 def measure(scale: Scale) -> Iterator[Row]:
-    """Two rows for the local broker, two for the emulator where it is installed (and there is time for it)."""
+    """Two rows for the local broker, two for the emulator where it is installed (and there is time for it); change events."""
     for pubsub in ["broker"] + ([] if scale.quick or emulator.why_not() else ["emulator"]):
         with tempfile.TemporaryDirectory(prefix="isthmus-bench-") as folder:
             Path(folder).chmod(0o755)
             with running(Stack(Path(folder) / "state", free_offset(), pubsub=pubsub)) as stack:
                 yield from _rows(stack, pubsub, scale.of(220, 20))
+    with tempfile.TemporaryDirectory(prefix="isthmus-bench-") as folder:
+        Path(folder).chmod(0o755)
+        with running(Stack(Path(folder) / "state", free_offset(), pubsub="broker", pulls=False)) as stack:
+            yield _events(stack, scale.of(220, 20))
+
+
+def _events(stack: Stack, changes: int) -> Row:
+    """The same by change events alone: no outbound message is defined, `isthmus pull --follow` hears of every commit."""
+    warm_up = 10
+    puller = stack.another("puller", "pull", "--follow")
+    with ExitStack() as opened:
+        postgres = opened.enter_context(database.plain(config.database(stack.environment)))
+        sample.quietly(stack, "mapping", "create", "Account", "--yes")
+        puller.start()
+        opened.callback(puller.stop)
+        world = World(stack, postgres, changes + warm_up, messages=False)
+        opened.callback(world.close)
+        took = [world.to_postgres() for _ in range(warm_up + changes)][warm_up:]
+    return row("Salesforce to Postgres, change events, broker", took)
 
 
 def _rows(stack: Stack, pubsub: str, changes: int) -> Iterator[Row]:
@@ -63,10 +82,11 @@ def row(what: str, took: list[float]) -> Row:
 class World:
     """Both sides, and records that are used once."""
 
-    def __init__(self, stack: Stack, postgres: Connection, records: int) -> None:
+    def __init__(self, stack: Stack, postgres: Connection, records: int, *, messages: bool = True) -> None:
         self._postgres = postgres
         client = sample.Client(stack)
-        sample.prepare(stack, client, ("Account",))
+        if messages:
+            sample.prepare(stack, client, ("Account",))
         self._token = client.token
         self._http = http.client.HTTPConnection(stack.standin_url.removeprefix("http://"), timeout=30)
         self._pause = threading.Event()

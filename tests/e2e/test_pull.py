@@ -15,7 +15,6 @@ from common.bookmark import Bookmark
 from common.bookmarks.folder import Folder
 from tests.e2e.conftest import MakeStack
 from tests.stack import sample
-from tests.stack.process import clean_environment, python
 from tests.stack.stack import Stack
 
 RowsOf = Callable[[Stack], sample.Rows]
@@ -43,8 +42,7 @@ def client(stack: Stack) -> sample.Client:
 @pytest.fixture
 def follower(stack: Stack) -> Iterator[None]:
     """`isthmus pull --follow`, as a container runs it."""
-    command = python("-m", "functions.cli.main", "pull", "--follow")
-    child = stack._child("puller", command, clean_environment() | stack.environment)
+    child = stack.another("puller", "pull", "--follow")
     child.start()
     sample.wait_until(lambda: "following" in child.tail(), "the follower")
     yield

@@ -103,6 +103,7 @@ def test_without_a_place_to_keep_it_a_sentence_says_so(isthmus: Isthmus) -> None
 def _write(shelf: Folder) -> None:
     trouble = Trouble("delivery_limit", "said", "wait", NOON)
     wishes = (Resync("Account", "overflow", None, NOON), Resync("Account", "expired", NOON, NOON))
-    at = Bookmark(bytes.fromhex("0000000000179029"), NOON, NOON, 7, trouble=trouble, resyncs=wishes)
+    place = bytes.fromhex("0000000000179029")
+    at = Bookmark("00D5w000004qGTOEA2", place, NOON, NOON, 7, trouble=trouble, resyncs=wishes)
     shelf.write(TOPIC, bookmark.encode(at), 0)
     shelf.write(CHANNELS, bookmark.encode_channels([Channel(TOPIC, "Account")]), 0)

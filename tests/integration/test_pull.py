@@ -403,6 +403,20 @@ def test_a_schema_may_change_in_mid_stream(world, standin):
     assert [first, second] == world.topic.ids()
 
 
+def test_another_orgs_bookmarks_are_not_read_on(world, standin):
+    """Its replay ids may look like this one's: whoever changed the login, or refreshed the sandbox, is told."""
+    standin.create("Account", Name="One")
+    run(world)
+    mine = page(world).org_id
+    set_page(world, org_id="00D5w000004qGTOEA2")
+    standin.create("Account", Name="Two")
+
+    with pytest.raises(Misconfigured, match=f"other_org.*00D5w000004qGTOEA2.*{mine}"):
+        run(world)
+
+    assert 1 == len(world.topic.changes)
+
+
 def test_duplicates_have_the_same_ids(world, standin):
     """So that whoever reads them can tell."""
     standin.create("Account", Name="One")

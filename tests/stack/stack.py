@@ -122,9 +122,13 @@ class Stack:
 
     def _follower(self) -> Child:
         """`isthmus drain --follow`: what psql writes is sent at once, for nobody nudges there."""
+        return self.another("follower", "drain", "--follow")
+
+    def another(self, name: str, *arguments: str) -> Child:
+        """A process of the command line, not started yet; whoever starts it stops it."""
         command = python("-m", "tests.stack.door", "isthmus") if self.clock_file else python("-m", "functions.cli.main")
         clock = {"CLOCK_FILE": str(self.clock_file)} if self.clock_file else {}
-        return self._child("follower", [*command, "drain", "--follow"], self.environment | clock)
+        return self._child(name, [*command, *arguments], self.environment | clock)
 
     def move_clock(self, seconds: float) -> None:
         """Move the time of the broker, the scheduler, the stand-in and every door."""

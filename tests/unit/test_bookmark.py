@@ -12,6 +12,7 @@ from common.events import Channel
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 WHOLE = Bookmark(
+    "00D5w000004qGTOEA2",
     bytes.fromhex("00000000001790290000"),
     NOON,
     NOON + timedelta(hours=1),

@@ -37,6 +37,11 @@ class EventBus:
         self._schemas: dict[str, Schema] = {}
         self._renewed = ""  #: the token that was taken after a refusal, and is not yet accepted
 
+    @property
+    def org_id(self) -> str:
+        """The org whose events these are."""
+        return self._session.org_id
+
     @contextmanager
     def subscribe(self, topic: str, place: bytes) -> Iterator[Subscription]:
         """A subscription to what came after a place; without one to all that is kept."""
