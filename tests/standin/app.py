@@ -9,12 +9,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from tests.standin import control, identity, oauth, page, rest
 from tests.standin.bulk.spool import Spool
+from tests.standin.control import page
+from tests.standin.control import roads as control
 from tests.standin.errors import Refused, WholeRequest
 from tests.standin.faults import calls
 from tests.standin.faults.register import CALL
 from tests.standin.org import Org
+from tests.standin.rest import roads as rest
+from tests.standin.sign_in import identity, oauth
 from tests.standin.soap_api import endpoint
 from tests.standin.store import Actor
 from tests.standin.web import Reply, Request, Stream, flag, refusal

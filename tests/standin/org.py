@@ -9,24 +9,26 @@ from typing import Any
 
 import orjson
 
-from tests.standin import outbound, outbound_xml, record_types, rollups
+from tests.standin import record_types, rollups
 from tests.standin.access import Access
-from tests.standin.auth import Client, Login, Refresh, Session, Sessions
 from tests.standin.bulk import register
 from tests.standin.bulk.register import Bulk
 from tests.standin.calls import Calls
 from tests.standin.clock import Clock
-from tests.standin.cursors import Cursors
-from tests.standin.delivery import Deliverer
 from tests.standin.events import settings as event_settings
 from tests.standin.events.hub import Hub
-from tests.standin.expressions import getter
 from tests.standin.faults.register import Faults
-from tests.standin.grants import Grants
 from tests.standin.journal import Entry, Journal
 from tests.standin.late import Late
-from tests.standin.outbound import Definition, Notification, OutboundQueue
+from tests.standin.outbound import queue as outbound
+from tests.standin.outbound import xml as outbound_xml
+from tests.standin.outbound.delivery import Deliverer
+from tests.standin.outbound.queue import Definition, Notification, OutboundQueue
+from tests.standin.querying.cursors import Cursors
+from tests.standin.querying.expressions import getter
 from tests.standin.schema import Field, SObject
+from tests.standin.sign_in.auth import Client, Login, Refresh, Session, Sessions
+from tests.standin.sign_in.grants import Grants
 from tests.standin.store import Actor, Store, object_entry
 from tests.standin.table import Record, Table
 

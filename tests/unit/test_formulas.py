@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.standin.expressions import made_field
 from tests.standin.formulas import evaluator
+from tests.standin.querying.expressions import made_field
 
 RECORD = {"Name": "Acme", "Amount": 7.5, "Count": 2.0, "On": True, "Blank": None, "Kind": "a"}
 

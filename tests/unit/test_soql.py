@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.standin import periods, soql
+from tests.standin import soql
 from tests.standin.clock import Clock
 from tests.standin.errors import Refused
 from tests.standin.org import BUILT_IN
-from tests.standin.query import run
+from tests.standin.querying import periods
+from tests.standin.querying.query import run
 from tests.standin.records import delete, insert
 from tests.standin.soql import And, Call, Comparison, InList, Item, Literal, Not, Or, Order, Query, SemiJoin
 from tests.standin.store import Actor, Store

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.standin.expressions import is_own_name, parents_of, resolve
+from tests.standin.querying.expressions import is_own_name, parents_of, resolve
 from tests.standin.schema import SObject
 from tests.standin.soql import Expression
 from tests.standin.store import Store

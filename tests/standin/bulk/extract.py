@@ -7,7 +7,6 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from tests.standin import query
 from tests.standin.bulk import select
 from tests.standin.bulk.cells import Column, column
 from tests.standin.bulk.jobs import COMPLETE, Job
@@ -15,6 +14,7 @@ from tests.standin.bulk.load import Office
 from tests.standin.bulk.sheet import DELIMITERS, in_columns, written
 from tests.standin.bulk.spool import OUTPUT, Spool
 from tests.standin.errors import Refused
+from tests.standin.querying import query
 from tests.standin.store import Store
 
 Json = dict[str, Any]

@@ -1,7 +1,7 @@
 """What a bulk query may not ask, and which columns it selects."""
 
-from tests.standin.aggregate import is_aggregate
 from tests.standin.errors import Refused
+from tests.standin.querying.aggregate import is_aggregate
 from tests.standin.schema import SObject
 from tests.standin.soql import Expression, Item, Query, TypeOf, parse
 

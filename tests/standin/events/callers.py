@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tests.standin.auth import Session, Sessions
 from tests.standin.events.failures import Failed
+from tests.standin.sign_in.auth import Session, Sessions
 
 ID_LENGTH = 18
 

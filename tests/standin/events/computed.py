@@ -1,6 +1,6 @@
 """Formula fields in change events: worked out when the change is committed, since parents may change later."""
 
-from tests.standin.expressions import Getter, getter
+from tests.standin.querying.expressions import Getter, getter
 from tests.standin.schema import SObject
 from tests.standin.store import Committed, Store
 from tests.standin.table import Record

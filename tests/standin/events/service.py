@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
-from tests.standin.auth import Session
 from tests.standin.events import callers, failures, managing, publishing
 from tests.standin.events.failures import Failed
 from tests.standin.events.log import Event, replay_id, replay_number
@@ -14,6 +13,7 @@ from tests.standin.events.topics import Topic
 from tests.standin.events.wire import pubsub_api_pb2 as wire
 from tests.standin.events.wire.pubsub_api_pb2_grpc import PubSubServicer
 from tests.standin.org import Org
+from tests.standin.sign_in.auth import Session
 
 SERVICE = "/eventbus.v1.PubSub"
 

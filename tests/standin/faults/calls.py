@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Callable
 
-from tests.standin.auth import bearer
 from tests.standin.errors import Refused
 from tests.standin.faults.fault import Fault
 from tests.standin.org import Org
+from tests.standin.sign_in.auth import bearer
 from tests.standin.soap_api import endpoint
 from tests.standin.web import Reply, Request, refusal
 

@@ -2,7 +2,7 @@
 
 from tests.standin.errors import Refused
 from tests.standin.org import Org
-from tests.standin.rest import FIRST_VERSION, LAST_VERSION
+from tests.standin.rest.roads import FIRST_VERSION, LAST_VERSION
 from tests.standin.soap_api import envelope, people
 from tests.standin.soap_api.envelope import KINDS, Call, ClientFault
 from tests.standin.soap_api.operations import OPERATIONS, Asked

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape
 
 from tests.standin.errors import Refused
-from tests.standin.outbound_xml import ENVELOPE
+from tests.standin.outbound.xml import ENVELOPE
 from tests.standin.web import Reply
 
 XML = "text/xml;charset=UTF-8"

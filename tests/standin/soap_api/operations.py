@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 from xml.etree.ElementTree import Element
 
-from tests.standin import collection, ids, merge, query, records, sobject_rest
-from tests.standin.composite import subrequest
-from tests.standin.cursors import MIN_PAGE, PAGE
+from tests.standin import ids, merge, records
 from tests.standin.errors import Refused
 from tests.standin.org import Org
-from tests.standin.outbound_xml import text_of
+from tests.standin.outbound.xml import text_of
+from tests.standin.querying import query
+from tests.standin.querying.cursors import MIN_PAGE, PAGE
+from tests.standin.rest import collection
+from tests.standin.rest import sobjects as rest_sobjects
+from tests.standin.rest.composite import subrequest
+from tests.standin.rest.sobjects import MAX_BATCH, table_of_id
 from tests.standin.soap_api import people, sobjects
 from tests.standin.soap_api.envelope import Call, local, xml
-from tests.standin.sobject_rest import MAX_BATCH, table_of_id
 from tests.standin.store import Store
 from tests.standin.table import Table
 from tests.standin.web import Json, Request, flag
@@ -201,7 +204,7 @@ def get_deleted(asked: Asked) -> list[str]:
 def _replicated(asked: Asked, which: str) -> Json:
     period = urlencode({"start": asked.call.text("startDate"), "end": asked.call.text("endDate")})
     name = asked.call.text("sObjectType")
-    found = sobject_rest.answer(asked.org, asked.rest("GET", f"sobjects/{name}/{which}?{period}"), [name, which]).body
+    found = rest_sobjects.answer(asked.org, asked.rest("GET", f"sobjects/{name}/{which}?{period}"), [name, which]).body
     return {
         key: text_of("datetime", value) if key.endswith(("Covered", "Available")) else value
         for key, value in found.items()
@@ -230,7 +233,7 @@ def invalidate_sessions(asked: Asked) -> list[str]:
 
 
 def describe_global(asked: Asked) -> list[str]:
-    found = sobject_rest.answer(asked.org, asked.rest("GET", "sobjects"), []).body
+    found = rest_sobjects.answer(asked.org, asked.rest("GET", "sobjects"), []).body
     listed = [_described(entry) for entry in found["sobjects"]]
     return [xml("result", {"encoding": "UTF-8", "maxBatchSize": found["maxBatchSize"], "sobjects": listed})]
 

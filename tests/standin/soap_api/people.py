@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from tests.standin.auth import Denied
 from tests.standin.errors import Refused
 from tests.standin.org import Org
+from tests.standin.sign_in.auth import Denied
 from tests.standin.soap_api.envelope import Call
 from tests.standin.store import Actor
 from tests.standin.web import Json, Request, flag

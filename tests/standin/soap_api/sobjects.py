@@ -4,7 +4,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from tests.standin.errors import Refused
-from tests.standin.outbound_xml import text_of
+from tests.standin.outbound.xml import text_of
 from tests.standin.schema import SObject
 from tests.standin.soap_api.envelope import XSI, is_nil, local, text, xml
 from tests.standin.store import Store

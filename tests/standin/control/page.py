@@ -5,7 +5,8 @@ from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl
 
-from tests.standin import overview, records
+from tests.standin import records
+from tests.standin.control import overview
 from tests.standin.errors import Refused
 from tests.standin.org import Org
 from tests.standin.schema import Field

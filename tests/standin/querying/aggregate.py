@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.standin.errors import Refused, malformed_query
-from tests.standin.expressions import NUMBERS, Resolved, made_field, resolve
-from tests.standin.predicates import TEXTS, Compiler
+from tests.standin.querying.expressions import NUMBERS, Resolved, made_field, resolve
+from tests.standin.querying.predicates import TEXTS, Compiler
+from tests.standin.querying.sorting import sort
 from tests.standin.schema import SObject
 from tests.standin.soql import Call, Expression, Item, Query
 from tests.standin.soql.words import AGGREGATES
-from tests.standin.sorting import sort
 from tests.standin.store import Store
 from tests.standin.table import Record
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 
-from tests.standin import bin_and_rules, records, schema_change, wsdl
-from tests.standin.auth import Client, Login
+from tests.standin import records, schema_change
 from tests.standin.clock import rest_time
+from tests.standin.control import bin_and_rules
 from tests.standin.errors import Refused, not_found
 from tests.standin.events import control as event_control
 from tests.standin.org import Org
+from tests.standin.outbound import wsdl
+from tests.standin.sign_in.auth import Client, Login
 from tests.standin.web import Reply, Request, wrong_method
 
 Handler = Callable[[Org, Request], Reply]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tests.standin.predicates import comparable
+from tests.standin.querying.predicates import comparable
 from tests.standin.schema import Field
 from tests.standin.soql import And, Comparison, Expression, IdSet, InList, Literal, Node, Not, Or, Query
 from tests.standin.table import Record, Table

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tests.standin.expressions import getter, is_own_name, no_such_column, parents_of, resolve, type_of_parent
+from tests.standin.querying.expressions import getter, is_own_name, no_such_column, parents_of, resolve, type_of_parent
 from tests.standin.schema import SObject
 from tests.standin.soql import Item, Query, Selected, TypeOf
 from tests.standin.store import Store

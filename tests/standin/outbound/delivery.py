@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from tests.standin import outbound_xml
 from tests.standin.faults.register import Faults
-from tests.standin.outbound import Definition, Notification, OutboundQueue
+from tests.standin.outbound import xml as outbound_xml
+from tests.standin.outbound.queue import Definition, Notification, OutboundQueue
 
 TIMEOUT_SECONDS = 60.0  #: Salesforce's own limit for one delivery
 IN_FLIGHT = 4

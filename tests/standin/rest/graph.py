@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tests.standin.composite import Dispatch, Halted, Subrequests, halted
 from tests.standin.errors import Refused
 from tests.standin.org import Org
+from tests.standin.rest.composite import Dispatch, Halted, Subrequests, halted
 from tests.standin.web import Json, Reply, Request, objects_in
 
 MAX_NODES = 500

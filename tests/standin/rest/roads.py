@@ -2,13 +2,14 @@
 
 import re
 
-from tests.standin import collection, columns, composite, graph, limits, query, recent, search, sobject_rest
 from tests.standin.bulk import ingest
 from tests.standin.bulk import query as bulk_query
-from tests.standin.cursors import MIN_PAGE, PAGE
 from tests.standin.errors import Refused, not_found
 from tests.standin.events import rest as event_rest
 from tests.standin.org import Org
+from tests.standin.querying import columns, query
+from tests.standin.querying.cursors import MIN_PAGE, PAGE
+from tests.standin.rest import collection, composite, graph, limits, recent, search, sobjects
 from tests.standin.web import Json, Reply, Request, flag, wrong_method
 
 FIRST_VERSION, LAST_VERSION = 31, 67
@@ -43,7 +44,7 @@ def dispatch(org: Org, request: Request) -> Reply:
         case ["sobjects", name, *more] if (event := event_rest.event_of(org, name)) is not None:
             return event_rest.answer(org, request, event, more)
         case ["sobjects", *more]:
-            return sobject_rest.answer(org, request, more)
+            return sobjects.answer(org, request, more)
         case ["composite", *more]:
             return _composite(org, request, more)
         case ["query" | "queryAll" as name, *more] if len(more) < 2:

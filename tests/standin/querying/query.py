@@ -6,17 +6,17 @@ from itertools import islice
 from typing import Any
 
 from tests.standin import soql
-from tests.standin.aggregate import grouped, is_aggregate
 from tests.standin.errors import Refused, malformed_query
-from tests.standin.expressions import NoSuchName, resolve
-from tests.standin.plan import scan
-from tests.standin.predicates import Compiler
+from tests.standin.querying.aggregate import grouped, is_aggregate
+from tests.standin.querying.expressions import NoSuchName, resolve
+from tests.standin.querying.plan import scan
+from tests.standin.querying.predicates import Compiler
+from tests.standin.querying.rendering import Column, Render, renderer
+from tests.standin.querying.sorting import sort
 from tests.standin.relations import children, relation_named
-from tests.standin.rendering import Column, Render, renderer
 from tests.standin.schema import SObject
 from tests.standin.soql import And, Comparison, IdSet, Literal, Node, Not, Or, Query, Selected, SemiJoin
 from tests.standin.soql.lexer import with_place
-from tests.standin.sorting import sort
 from tests.standin.store import Store
 from tests.standin.table import Record, Table
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.standin.errors import Refused
-from tests.standin.expressions import Resolved
-from tests.standin.predicates import TEXTS
+from tests.standin.querying.expressions import Resolved
+from tests.standin.querying.predicates import TEXTS
 from tests.standin.soql import Expression, Order
 
 

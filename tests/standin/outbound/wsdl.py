@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from xml.sax.saxutils import quoteattr
 
-from tests.standin.outbound_xml import OUTBOUND, SOBJECT
+from tests.standin.outbound.xml import OUTBOUND, SOBJECT
 from tests.standin.schema import Field
 
 ENTERPRISE = "urn:enterprise.soap.sforce.com"

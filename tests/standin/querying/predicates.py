@@ -5,9 +5,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.standin import ids, periods
+from tests.standin import ids
 from tests.standin.errors import Refused, malformed_query
-from tests.standin.expressions import NUMBERS, Getter, Resolved, resolve
+from tests.standin.querying import periods
+from tests.standin.querying.expressions import NUMBERS, Getter, Resolved, resolve
 from tests.standin.schema import Field, SObject
 from tests.standin.soql import (
     And,

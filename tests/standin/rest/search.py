@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
-from tests.standin import query
 from tests.standin.errors import Refused
 from tests.standin.org import Org
+from tests.standin.querying import query
 from tests.standin.store import Store
 from tests.standin.table import Record, Table
 from tests.standin.web import Json, Reply, Request

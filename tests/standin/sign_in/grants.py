@@ -6,8 +6,8 @@ import hmac
 import secrets
 from typing import Any, NamedTuple
 
-from tests.standin.auth import Client, Denied, Login, Session, Sessions
 from tests.standin.clock import Clock
+from tests.standin.sign_in.auth import Client, Denied, Login, Session, Sessions
 
 Form = dict[str, str]
 Json = dict[str, Any]

@@ -5,9 +5,9 @@ import hashlib
 import hmac
 from urllib.parse import parse_qsl, urlencode
 
-from tests.standin.auth import Denied
-from tests.standin.grants import Caller, Form, Granted
 from tests.standin.org import Org
+from tests.standin.sign_in.auth import Denied
+from tests.standin.sign_in.grants import Caller, Form, Granted
 from tests.standin.web import Json, Reply, Request
 
 SESSION_SECONDS = 7200  #: what introspection tells where sessions do not end

@@ -5,7 +5,7 @@ from typing import Any
 from tests.standin import merge, records
 from tests.standin.errors import not_found
 from tests.standin.org import Org
-from tests.standin.sobject_rest import table_of_id
+from tests.standin.rest.sobjects import table_of_id
 from tests.standin.web import Reply, Request
 
 

@@ -1,8 +1,8 @@
 """Who somebody is: the identity URL, and OpenID's userinfo."""
 
-from tests.standin.auth import bearer
 from tests.standin.clock import epoch_of
 from tests.standin.org import Org
+from tests.standin.sign_in.auth import bearer
 from tests.standin.table import Record
 from tests.standin.web import Json, Reply, Request
 

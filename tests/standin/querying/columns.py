@@ -3,9 +3,9 @@
 from typing import Any
 
 from tests.standin import soql
-from tests.standin.aggregate import is_aggregate
 from tests.standin.errors import malformed_query
-from tests.standin.expressions import NUMBERS, made_field, resolve
+from tests.standin.querying.aggregate import is_aggregate
+from tests.standin.querying.expressions import NUMBERS, made_field, resolve
 from tests.standin.relations import relation_named
 from tests.standin.schema import Field, SObject
 from tests.standin.soql import Call, Expression, Query, Selected, TypeOf

@@ -2,12 +2,14 @@
 
 from datetime import UTC, datetime
 
-from tests.standin import conditions, describe, ids, recent, records, rendering
+from tests.standin import describe, ids, records
 from tests.standin.clock import epoch_of, rest_time
 from tests.standin.errors import Refused, not_found
-from tests.standin.expressions import NoSuchName
 from tests.standin.org import Org
+from tests.standin.querying import rendering
+from tests.standin.querying.expressions import NoSuchName
 from tests.standin.relations import relations_of
+from tests.standin.rest import conditions, recent
 from tests.standin.schema import Field
 from tests.standin.store import Store
 from tests.standin.table import Record, Table

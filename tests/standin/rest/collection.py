@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from tests.standin import query, records
+from tests.standin import records
 from tests.standin.errors import Refused, Unreadable, not_found
 from tests.standin.events import publishing
 from tests.standin.events import rest as event_rest
 from tests.standin.org import Org
+from tests.standin.querying import query
+from tests.standin.rest.sobjects import MAX_BATCH, table_of_id
 from tests.standin.schema import Field
-from tests.standin.sobject_rest import MAX_BATCH, table_of_id
 from tests.standin.table import Table
 from tests.standin.web import Json, Reply, Request, flag, objects_in, wrong_method
 

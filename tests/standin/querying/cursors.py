@@ -5,7 +5,7 @@ from collections import OrderedDict
 from tests.standin.clock import Clock
 from tests.standin.errors import Refused
 from tests.standin.ids import IdSource
-from tests.standin.query import Answer
+from tests.standin.querying.query import Answer
 from tests.standin.web import Json
 
 MAX_OPEN = 500

@@ -1,0 +1,1 @@
+"""Outbound messages: definitions, what waits, how it is written and sent."""

@@ -1,0 +1,1 @@
+"""REST below /services/data: the roads, and what each answers."""
