@@ -8,6 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
+WORKERS ?= 2
+SPREAD := -n $(WORKERS) --dist loadfile  # each worker starts servers of its own; a file's tests share theirs
 
 .PHONY: help
 help: ## print this help
@@ -62,20 +64,20 @@ imports: $(READY) ## import-linter: the core knows nobody
 test/unit: $(READY) ## milliseconds
 	$(PYTEST) tests/unit
 test/property: $(READY) ## laws, tried on made-up cases (Hypothesis)
-	$(PYTEST) tests/property
+	$(PYTEST) $(SPREAD) tests/property
 test/contract: $(READY) ## one suite over the fake and the real thing
-	$(PYTEST) tests/contract
+	$(PYTEST) $(SPREAD) tests/contract
 test/conformance: $(READY) ## the stand-in, held to what Salesforce is known to do
-	$(PYTEST) tests/conformance
+	$(PYTEST) $(SPREAD) tests/conformance
 test/integration: $(READY) ## with a real Postgres, broker and stand-in
-	$(PYTEST) tests/integration
+	$(PYTEST) $(SPREAD) tests/integration
 test/pooler: $(READY) ## the integration suite again, through PgBouncer in transaction mode
 	@PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null \
-	    && ISTHMUS_POOLER=1 $(PYTEST) tests/integration --ignore-glob='*test_broker*' \
+	    && ISTHMUS_POOLER=1 $(PYTEST) $(SPREAD) tests/integration --ignore-glob='*test_broker*' \
 	    || { PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null && exit 1; \
 	         echo "SKIPPED test/pooler: PgBouncer is not installed (Debian: apt-get install pgbouncer)"; }
 test/functions: $(READY) ## each door under functions-framework
-	$(PYTEST) tests/functions
+	$(PYTEST) $(SPREAD) tests/functions
 test/load: $(READY) ## 100,000 edits through every fault of a stand-in (some minutes; not part of `make test`)
 	$(PYTEST) -s tests/load
 test/e2e: $(READY) ## whole stacks: real data, killed processes, outages
