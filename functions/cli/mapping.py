@@ -78,6 +78,10 @@ def _add_create(commands: Groups) -> None:
 
 def _create(chosen: argparse.Namespace, env: config.Environment) -> None:
     _refuse_odd_name(chosen.table or "")
+    if chosen.object.lower().endswith("__e"):
+        raise Terminal(
+            "platform_event", f"{chosen.object} is a platform event", "Events have no records to keep equal."
+        )
     settings = config.salesforce(env)
     with Session(settings) as session:
         described = describe.fetch(session, chosen.object)

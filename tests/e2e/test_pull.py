@@ -72,6 +72,18 @@ def test_every_kind_of_change_arrives(stack: Stack, client: sample.Client, rows:
     assert [[0]] == psql.run("SELECT count(*) FROM isthmus.dead_letter")
 
 
+def test_the_schedule_pulls(start: MakeStack, rows: RowsOf) -> None:
+    """Every minute, on the job that the stack (and Terraform) makes."""
+    stack = start(pubsub="broker", pulls=True, moved_clock=True)
+    sample.quietly(stack, "mapping", "create", "Account", "--yes")
+    client, psql = sample.Client(stack), rows(stack)
+    _create(client, 0, 3)
+
+    stack.move_clock(61)
+
+    _until_equal(client, psql)
+
+
 def test_a_follower_brings_every_commit_at_once(
     stack: Stack, client: sample.Client, rows: RowsOf, follower: None
 ) -> None:

@@ -417,6 +417,40 @@ def test_another_orgs_bookmarks_are_not_read_on(world, standin):
     assert 1 == len(world.topic.changes)
 
 
+class Illegible:
+    """A schema by which a payload cannot be read, or only its header."""
+
+    def __init__(self, real, header):
+        self._real = real
+        self._header = header
+
+    def record(self, payload):
+        raise EOFError("the bytes end too soon")
+
+    def header(self, payload):
+        if not self._header:
+            raise IndexError("no such branch of a union")
+        return self._real.header(payload)
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_an_illegible_event_stops_nobody(make, standin, monkeypatch, header):
+    """Its header will do for a hint; where that cannot be read either, the object is to be compared. It goes on after it."""
+    asked = Asked()
+    world = make(asked=asked)
+    account = standin.create("Account", Name="One")
+    real = EventBus.schema
+    with monkeypatch.context() as patch:
+        patch.setattr(EventBus, "schema", lambda *a: Illegible(real(*a), header))
+        run(world)
+    later = standin.create("Account", Name="Two")
+
+    run(world)
+
+    assert ([account, later] if header else [later]) == world.topic.ids()
+    assert ([] if header else [("resync", "Account", "unreadable")]) == asked.bodies()
+
+
 def test_duplicates_have_the_same_ids(world, standin):
     """So that whoever reads them can tell."""
     standin.create("Account", Name="One")
