@@ -40,6 +40,7 @@ class Kind(StrEnum):
     """What a value is, on both sides. Comes from describe, never from values."""
 
     TEXT = "text"
+    EMAIL = "email"  #: Salesforce keeps it in lower case, whatever is written
     ID = "id"
     BOOLEAN = "boolean"
     INTEGER = "integer"

@@ -14,6 +14,7 @@ from common.mapping import Field, Kind
 #: Ids sort and compare by byte, so an index on them serves both joins and ranges.
 COLUMN_TYPE = {
     Kind.TEXT: "text",
+    Kind.EMAIL: "text",
     Kind.ID: 'varchar(18) COLLATE "C"',
     Kind.BOOLEAN: "boolean",
     Kind.INTEGER: "integer",
@@ -78,6 +79,7 @@ def _time(value: object) -> time:
 
 _CANONICAL: dict[Kind, Any] = {
     Kind.TEXT: lambda v: str(v).strip() or None,
+    Kind.EMAIL: lambda v: str(v).strip().lower() or None,
     Kind.ID: _id,
     Kind.BOOLEAN: _boolean,
     Kind.INTEGER: lambda v: int(Decimal(str(v))),

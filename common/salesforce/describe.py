@@ -25,8 +25,9 @@ _KIND = {
     "id": Kind.ID, "reference": Kind.ID, "boolean": Kind.BOOLEAN, "int": Kind.INTEGER, "long": Kind.DECIMAL,
     "double": Kind.DECIMAL, "currency": Kind.DECIMAL, "percent": Kind.DECIMAL, "date": Kind.DATE,
     "datetime": Kind.DATETIME, "time": Kind.TIME,
+    "email": Kind.EMAIL,
 } | dict.fromkeys(
-    ("string", "textarea", "picklist", "multipicklist", "combobox", "email", "phone", "url", "encryptedstring",
+    ("string", "textarea", "picklist", "multipicklist", "combobox", "phone", "url", "encryptedstring",
      "anyType", "datacategorygroupreference"),
     Kind.TEXT,
 )  # fmt: skip

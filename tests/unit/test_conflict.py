@@ -4,7 +4,7 @@ import pytest
 
 from common import conflict
 from common.errors import Terminal
-from common.mapping import Policy
+from common.mapping import Field, Kind, Policy
 from common.postgres.values import canonical
 from tests.fakes.factories import NOON, a_mapping, an_edit, at
 
@@ -68,6 +68,19 @@ def test_the_same_value_written_differently_is_no_conflict():
     assert {"name"} == merged.keep
     assert {1: {"number_of_employees", "annual_revenue"}} == merged.retract
     assert () == merged.conflicts
+
+
+@pytest.mark.parametrize("policy", Policy)
+@pytest.mark.parametrize("arriving_email", ["old@example.com", "new@example.com"])
+def test_the_lower_case_of_an_address_is_no_conflict(policy, arriving_email):
+    """Salesforce keeps e-mail addresses in lower case: nobody there touched what was written here in capitals."""
+    mapping = a_mapping(policy=policy, fields=(Field("Email", "email", Kind.EMAIL),))
+    edit = an_edit(old={"email": "Old@Example.COM"}, new={"email": "New@Example.COM"})
+
+    merged = conflict.merge(mapping, {"email": arriving_email}, at(9999), [edit], canonical)
+
+    assert () == merged.conflicts
+    assert (arriving_email == "old@example.com") == ("email" in merged.keep)
 
 
 def test_successive_edits_are_judged_by_the_first_base_and_the_last_value():

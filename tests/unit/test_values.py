@@ -64,6 +64,7 @@ def test_into_record(kind, value, expected):
         (Kind.TEXT, "  padded ", "padded"),
         (Kind.TEXT, "", None),
         (Kind.TEXT, "   ", None),
+        (Kind.EMAIL, "Kim.CS@Example.COM ", "kim.cs@example.com"),
         (Kind.INTEGER, "", None),
     ],
 )
@@ -81,6 +82,7 @@ def test_canonical_values_of_both_sides_are_equal(kind, one, other):
         (Kind.INTEGER, "0", None),
         (Kind.ID, "001A0000006Vm9r", "001a0000006Vm9r"),
         (Kind.TEXT, "Acme", "ACME"),
+        (Kind.EMAIL, "kim@example.com", "kim@example.org"),
         (Kind.TEXT, "é", "e\u0301"),
         (Kind.DATETIME, "2026-01-31T12:00:00Z", "2026-01-31T12:00:01Z"),
     ],
