@@ -394,7 +394,9 @@ def number(env: Environment, name: str, default: int) -> int:
     text = env.get(name, "").strip() or str(default)
     if not text.isdecimal() or int(text) < 1:
         raise Misconfigured(
-            "setting_refused", f"{name} is {text!r}", f"Set it to a whole number; {default} is the default."
+            "setting_refused",
+            f"{name} is {text!r}",
+            f"Set it to a whole number; {default} is the default, 1 the least.",
         )
     return int(text)
 

@@ -291,10 +291,10 @@ def _refuse_loose_strings(connection: Connection) -> None:
 def _refuse_old_schema(connection: Connection) -> None:
     found = run(connection, _Q["migrated_table"])
     names = [row[0] for row in run(connection, _Q["migrations"])] if found and found[0][0] else []
-    missing = needed_migrations() - set(names)
+    missing = sorted(needed_migrations() - set(names))  # all of them: one in the midst may be missing, too
     if missing:
         raise Misconfigured(
-            "schema_outdated", f"the database has {max(names, default='no migration')}, this code needs {max(missing)}",
+            "schema_outdated", f"the database has {max(names, default='no migration')}, and lacks {', '.join(missing)}",
             "Run `isthmus migrate`.",
         )  # fmt: skip
 

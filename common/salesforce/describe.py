@@ -186,7 +186,8 @@ def _parent_keys(
         field = by_name.get(name)
         trouble = _no_parent_key(field, known) if field else f"{sobject} has no mapped field {name}"
         if field is None or trouble:
-            raise Misconfigured("parent_key", trouble, "See `isthmus mapping list`, and --parent-key none.")
+            could = ", ".join(f.name for f in fields if not _no_parent_key(f, known)) or "none"
+            raise Misconfigured("parent_key", trouble, f"Lookups that can have a column: {could}.")
         parent = field.refers_to[0]
         column = relationship_column(field.relationship, known[parent], style=style, taken=used)
         used.add(column)

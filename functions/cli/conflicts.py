@@ -9,7 +9,7 @@ from common.mapping import Mapping
 from common.postgres.conflicts import Conflicts
 from common.postgres.connect import Database
 from common.postgres.mappings import MappingBook
-from functions.cli import people
+from functions.cli import named, people
 from functions.cli.tables import print_json, show
 
 Groups = Any  #: argparse keeps the type of subparsers to itself
@@ -25,7 +25,7 @@ def add_to(groups: Groups) -> None:
     listing = commands.add_parser("list", help="newest first, with all three values")
     _add_filters(listing)
     listing.add_argument("--state", choices=list(_SETTLED), default="open")
-    listing.add_argument("--limit", type=int, default=100)
+    listing.add_argument("--limit", type=named.count, default=100)
     listing.add_argument("--json", action="store_true", help="for programs")
     listing.set_defaults(run=_list)
     one = commands.add_parser("show", help="one conflict, whole")
@@ -47,11 +47,17 @@ def _add_filters(command: Any) -> None:
 
 def _list(chosen: argparse.Namespace, env: config.Environment) -> None:
     with Database(config.database(env)) as database:
+        _refuse_stranger(database, chosen)
         found = Conflicts(database).find(
             sobject=chosen.object, record=chosen.record, settled=_SETTLED[chosen.state], limit=chosen.limit
         )
     shown = _SHOWN + (() if chosen.state == "open" else ("taken", "settled_by", "settled_at"))
     show(found if chosen.json else [{name: k[name] for name in shown} for k in found], as_json=chosen.json)
+
+
+def _refuse_stranger(database: Database, chosen: argparse.Namespace) -> None:
+    if chosen.object:
+        named.mapped(MappingBook(database).all(), chosen.object)
 
 
 def _show(chosen: argparse.Namespace, env: config.Environment) -> None:
@@ -66,6 +72,7 @@ def _show(chosen: argparse.Namespace, env: config.Environment) -> None:
 def _resolve(chosen: argparse.Namespace, env: config.Environment) -> None:
     with Database(config.database(env)) as database:
         conflicts, book = Conflicts(database), MappingBook(database)
+        _refuse_stranger(database, chosen)
         found = _chosen(conflicts, chosen)
         question = f"Let {chosen.take.capitalize()}'s value stand in {len(found)} conflicts?"
         if len(found) > 1 and not people.sure(question, chosen):

@@ -12,7 +12,7 @@ from common.flows import dead_letters as flow
 from common.postgres.connect import Database
 from common.postgres.dead_letters import DeadLetters
 from common.postgres.mappings import MappingBook
-from functions.cli import people
+from functions.cli import named, people
 from functions.cli.tables import show
 
 Groups = Any  #: argparse keeps the type of subparsers to itself
@@ -25,7 +25,7 @@ def add_to(groups: Groups) -> None:
     listing = commands.add_parser("list", help="newest first")
     listing.add_argument("--by-reason", action="store_true", help="count them by reason")
     listing.add_argument("--state", choices=["kept", "replayed", "discarded"], default="kept")
-    listing.add_argument("--limit", type=int, default=100)
+    listing.add_argument("--limit", type=named.count, default=100)
     listing.set_defaults(run=_list)
     one = commands.add_parser("show", help="one letter, whole")
     one.add_argument("id", type=int)

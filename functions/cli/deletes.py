@@ -9,7 +9,7 @@ from common.mapping import Mapping
 from common.postgres.connect import Database
 from common.postgres.guard import HeldDeletions
 from common.postgres.mappings import MappingBook
-from functions.cli import people, reread
+from functions.cli import named, people, reread
 from functions.cli.tables import show
 
 Groups = Any  #: argparse keeps the type of subparsers to itself
@@ -23,7 +23,7 @@ def add_to(groups: Groups) -> None:
     )
     listing = commands.add_parser("list", help="how many are held, by table; with an object, which ones")
     listing.add_argument("object", nargs="?", help="API name, or schema.table")
-    listing.add_argument("--limit", type=int, default=100)
+    listing.add_argument("--limit", type=named.count, default=100)
     listing.add_argument("--json", action="store_true", help="for programs")
     listing.set_defaults(run=_list)
     for name, run, text in (
@@ -67,13 +67,10 @@ def _refuse(chosen: argparse.Namespace, env: config.Environment) -> None:
 
 
 def _mapping(database: Database, chosen: argparse.Namespace) -> Mapping:
+    """The mapping whose rows are sent."""
     book = MappingBook(database)
-    tables = [m.table for m in book.of_object(chosen.object)] or [chosen.object]
-    found = [m for table in tables if (m := book.of_table(table)) is not None]
-    if not found:
-        names = ", ".join(sorted({m.sobject for m in book.all()})) or "none"
-        raise Terminal("mapping_missing", f"{chosen.object} is not mapped", f"Mapped objects: {names}.")
-    return found[0]
+    found = named.mapped(book.all(), chosen.object)
+    return book.of_table(found[0].table) or found[0]
 
 
 def _count(held: HeldDeletions, mapping: Mapping) -> int:

@@ -9,7 +9,7 @@ from common.errors import Terminal
 from common.postgres.connect import Database
 from common.postgres.failures import Failures, sfids
 from common.postgres.mappings import MappingBook
-from functions.cli import people, reread
+from functions.cli import named, people, reread
 from functions.cli.tables import print_json, show
 
 Groups = Any  #: argparse keeps the type of subparsers to itself
@@ -23,7 +23,7 @@ def add_to(groups: Groups) -> None:
     )
     listing = commands.add_parser("list", help="one line a record, the oldest first")
     _add_filters(listing)
-    listing.add_argument("--limit", type=int, default=100)
+    listing.add_argument("--limit", type=named.count, default=100)
     listing.add_argument("--json", action="store_true", help="for programs")
     listing.set_defaults(run=_list)
     one = commands.add_parser("show", help="one record's failed edits, with all values")
@@ -49,6 +49,7 @@ def _add_filters(command: Any) -> None:
 
 def _list(chosen: argparse.Namespace, env: config.Environment) -> None:
     with Database(config.database(env)) as database:
+        _refuse_stranger(database, chosen)
         found = Failures(database).find(
             sobject=chosen.object, record=chosen.record, reason=chosen.reason, limit=chosen.limit
         )
@@ -62,6 +63,7 @@ def _list(chosen: argparse.Namespace, env: config.Environment) -> None:
 
 def _show(chosen: argparse.Namespace, env: config.Environment) -> None:
     with Database(config.database(env)) as database:
+        _refuse_stranger(database, chosen)
         failures = Failures(database)
         found = _some(failures.find(sobject=chosen.object, record=chosen.record), chosen)
         edits = [edit for f in found for edit in failures.edits(f["table"], f["record"])]
@@ -76,6 +78,7 @@ def _show(chosen: argparse.Namespace, env: config.Environment) -> None:
 
 def _retry(chosen: argparse.Namespace, env: config.Environment) -> None:
     with Database(config.database(env)) as database:
+        _refuse_stranger(database, chosen)
         failures = Failures(database)
         found = _chosen(failures, chosen)
         if len(found) > 1 and not people.sure(f"Try the edits of {len(found)} records once more?", chosen):
@@ -88,6 +91,7 @@ def _retry(chosen: argparse.Namespace, env: config.Environment) -> None:
 
 def _ignore(chosen: argparse.Namespace, env: config.Environment) -> None:
     with Database(config.database(env)) as database:
+        _refuse_stranger(database, chosen)
         failures = Failures(database)
         found = _chosen(failures, chosen)
         if len(found) > 1 and not people.sure(f"Give the edits of {len(found)} records up for good?", chosen):
@@ -98,6 +102,11 @@ def _ignore(chosen: argparse.Namespace, env: config.Environment) -> None:
     print(f"{edits} edits of {len(found)} records are given up; Salesforce never gets them.")
     if not chosen.reread:
         print("note: the rows keep these values until their records change; --reread would have fetched them")
+
+
+def _refuse_stranger(database: Database, chosen: argparse.Namespace) -> None:
+    if chosen.object:
+        named.mapped(MappingBook(database).all(), chosen.object)
 
 
 def _reread(database: Database, found: list[dict[str, Any]], env: config.Environment) -> None:

@@ -2,19 +2,18 @@
 
 import argparse
 import re
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from common import config, ids
-from common.errors import Misconfigured, Terminal
+from common.errors import Terminal
 from common.mapping import MAX_IDENTIFIER, Capture, Direction, Mapping, Policy, heroku, snake
 from common.postgres import ddl, mappings
 from common.postgres.connect import Database, Transaction
 from common.salesforce import describe, wsdl
 from common.salesforce.session import Session
-from functions.cli import channels, parent_key, people
+from functions.cli import channels, named, parent_key, people
 from functions.cli.tables import show
 
 Groups = Any  #: argparse keeps the type of subparsers to itself
@@ -103,8 +102,10 @@ def _create(chosen: argparse.Namespace, env: config.Environment) -> None:
     )
     plan = replace(plan, mapping=replace(plan.mapping, capture=Capture(chosen.capture)))
     _show_plan(plan)
-    if chosen.dry_run or not (chosen.yes or _agreed()):
+    if chosen.dry_run:
         print("Nothing was done.")
+        return
+    if not people.sure(f"Map {plan.mapping.sobject} to {plan.mapping.table} like this?", chosen):
         return
     with Database(config.database(env)) as database, database.transaction() as tx:
         mappings.bind_org(tx, org_id)
@@ -141,15 +142,11 @@ def _show_plan(plan: describe.Described) -> None:
         print(f"note: {warning}")
 
 
-def _agreed() -> bool:
-    if not sys.stdin.isatty():
-        raise Misconfigured("not_confirmed", "nobody can be asked here", "Add --yes, or --dry-run to look only.")
-    return input("Run this? [y/N] ").strip().lower() in ("y", "yes")
-
-
 def _build(tx: Transaction, mapping: Mapping) -> None:
     if ddl.table_exists(tx, mapping.table):
-        raise Terminal("table_exists", mapping.table, "Name another one with --table, or drop it if nobody needs it.")
+        holder = next((m.sobject for m in mappings.read(tx) if m.table == mapping.table), None)
+        hint = f"It is {holder}'s: see `isthmus mapping list`." if holder else "Drop it if nobody needs it."
+        raise Terminal("table_exists", mapping.table, f"{hint} --table names another one.")
     for statement in ddl.create(mapping):
         tx.run_bound(statement)
     mappings.insert(tx, mapping)
@@ -178,7 +175,7 @@ def _resume(chosen: argparse.Namespace, env: config.Environment) -> None:
 
 def _switch(name: str, env: config.Environment, *, active: bool, why: str = "") -> None:
     with Database(config.database(env)) as database, database.transaction() as tx:
-        found = _find(tx, name)
+        found = named.mapped(mappings.read(tx), name)
         mappings.set_active(tx, [m.id for m in found], active, people.who(env), why)
         everything = mappings.paused_all(tx)
     for m in found:
@@ -191,7 +188,9 @@ def _recapture(chosen: argparse.Namespace, env: config.Environment) -> None:
     capture = Capture(chosen.capture)
     with Database(config.database(env)) as database, database.transaction() as tx:
         found = [
-            m for m in _find(tx, chosen.object) if m.direction is not Direction.SF_TO_PG and m.capture is not capture
+            m
+            for m in named.mapped(mappings.read(tx), chosen.object)
+            if m.direction is not Direction.SF_TO_PG and m.capture is not capture
         ]
         for m in found:
             for statement in ddl.change_capture(m, replace(m, capture=capture)):
@@ -205,7 +204,7 @@ def _recapture(chosen: argparse.Namespace, env: config.Environment) -> None:
 
 def _delete(chosen: argparse.Namespace, env: config.Environment) -> None:
     with Database(config.database(env)) as database, database.transaction() as tx:
-        found = {m.id: m for m in _find(tx, chosen.object)}
+        found = {m.id: m for m in named.mapped(mappings.read(tx), chosen.object)}
         for m in found.values():
             for statement in ddl.end_capture(m):
                 tx.run_bound(statement)
@@ -216,15 +215,6 @@ def _delete(chosen: argparse.Namespace, env: config.Environment) -> None:
         if unsent[m.id]:
             print(f"note: {unsent[m.id]} edits had not arrived in Salesforce; they are not sent any more")
     channels.write_down(env, left)
-
-
-def _find(tx: Transaction, name: str) -> list[Mapping]:
-    known = mappings.read(tx)
-    found = [m for m in known if name.lower() == m.sobject.lower() or name == m.table]
-    if not found:
-        names = ", ".join(sorted(m.sobject for m in known)) or "none"
-        raise Terminal("mapping_missing", f"{name} is not mapped", f"Mapped objects: {names}.")
-    return found
 
 
 def _register(chosen: argparse.Namespace, env: config.Environment) -> None:

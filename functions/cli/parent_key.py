@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 from common import config
-from common.errors import Misconfigured
 from common.mapping import Mapping
 from common.postgres import ddl, families, mappings
 from common.postgres.connect import Database, Transaction
 from common.salesforce import describe
 from common.salesforce.session import Session
+from functions.cli import named
 
 Commands = Any  #: argparse keeps the type of subparsers to itself
 
@@ -27,7 +27,7 @@ def _add(chosen: argparse.Namespace, env: config.Environment) -> None:
     with Database(config.database(env)) as database:
         with database.transaction() as tx:
             known = mappings.read(tx)
-        mapping = _one(known, chosen.object)
+        mapping = named.one(known, chosen.object)
         with Session(config.salesforce(env)) as session:
             described = describe.fetch(session, mapping.sobject)
         wanted = [name.strip() for name in chosen.lookups.split(",") if name.strip()]
@@ -36,16 +36,6 @@ def _add(chosen: argparse.Namespace, env: config.Environment) -> None:
             _build(tx, replace(mapping, parent_keys=(*mapping.parent_keys, *keys)), len(keys))
     for key in keys:
         print(f"{mapping.table}.{key.column} holds the external id of the {key.sobject} that {key.lookup} points to")
-
-
-def _one(known: tuple[Mapping, ...], name: str) -> Mapping:
-    found = [m for m in known if name.lower() == m.sobject.lower() or name == m.table]
-    if len(found) != 1:
-        raise Misconfigured(
-            "mapping_missing", f"{name} is not mapped" if not found else f"{name} is mapped to several tables",
-            "Name the table: " + (", ".join(m.table for m in found or known) or "none is mapped") + ".",
-        )  # fmt: skip
-    return found[0]
 
 
 def _build(tx: Transaction, mapping: Mapping, new: int) -> None:

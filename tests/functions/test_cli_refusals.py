@@ -9,6 +9,7 @@ import pytest
 
 from common.errors import Terminal
 from common.postgres.dead_letters import DeadLetters
+from functions.cli.main import main
 from tests.functions.doors import DATABASE, PUBSUB, SALESFORCE
 from tests.stack.process import ROOT, clean_environment
 
@@ -73,6 +74,11 @@ def test_an_unmigrated_database_is_told_how(arguments, postgres_server):
     [
         (["mapping", "resume", "'; DROP TABLE x; --"], "mapping_missing"),
         (["mapping", "delete", ":name"], "mapping_missing"),
+        (["failures", "list", "--object", "Acount"], "mapping_missing"),
+        (["failures", "retry", "--object", "Acount", "--yes"], "mapping_missing"),
+        (["conflicts", "list", "--object", "Acount"], "mapping_missing"),
+        (["conflicts", "resolve", "--object", "Acount", "--take", "postgres", "--yes"], "mapping_missing"),
+        (["deletes", "list", "Acount"], "mapping_missing"),
         (["dead-letters", "show", "99999999999999999999999"], "letter_missing"),
         (["dead-letters", "replay", "--reason", "it's"], "letter_missing"),
     ],
@@ -80,6 +86,16 @@ def test_an_unmigrated_database_is_told_how(arguments, postgres_server):
 )
 def test_odd_names_are_only_names(arguments, reason, database_url):
     assert reason in refusal(run(*arguments, DATABASE_URL=database_url, **PUBSUB))
+
+
+@pytest.mark.parametrize("limit", ["-1", "0", "many"])
+@pytest.mark.parametrize("group", ["failures", "conflicts", "deletes", "dead-letters"])
+def test_a_limit_is_a_number_above_zero(group, limit, capsys):
+    """Refused before anything is asked of Postgres, with what was said and what would do."""
+    with pytest.raises(SystemExit) as ended:
+        main([group, "list", "--limit", limit])
+
+    assert (2, True) == (ended.value.code, f"{limit!r} is no whole number above zero" in capsys.readouterr().err)
 
 
 def test_an_empty_dead_letter_can_be_shown_and_discarded(database_url, database):

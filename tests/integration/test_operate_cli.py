@@ -311,7 +311,7 @@ def insert_deletion_conflict(database: Database, *, winner: str) -> None:
         (["conflicts", "show", "7"], "no conflict 7"),
         (["conflicts", "resolve", "--take", "postgres"], "nothing_chosen"),
         (["conflicts", "resolve", "7", "--take", "postgres"], "no conflict 7"),
-        (["conflicts", "resolve", "--object", "Nope", "--take", "postgres"], "no open conflict of Nope"),
+        (["conflicts", "resolve", "--object", "Account", "--take", "postgres"], "no open conflict of Account"),
         (["deletes", "allow", "Nope"], "Nope is not mapped"),
         (["deletes", "refuse", "Account"], "no deletion of Account is held"),
     ],

@@ -211,7 +211,8 @@ class Stack:
     def write_environment(self) -> None:
         """The file to source: any client then talks to the same Postgres, Pub/Sub and Salesforce."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        lines = [f"export {name}='{value}'" for name, value in self.environment.items()]
+        names = self.environment | {"PORT_OFFSET": str(self.offset)}  # for `make psql`
+        lines = [f"export {name}='{value}'" for name, value in names.items()]
         (self.folder / "env").write_text("\n".join(lines) + "\n")
 
 
