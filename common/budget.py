@@ -11,7 +11,7 @@ NEAR = 0.8  #: of what we may use: from there on small sends wait until there is
 FULL = 200  #: records that need not wait for company: a whole collection
 GATHER_SECONDS = 300.0  #: how long an edit waits for company at most
 
-_OPENS = "It goes by itself then. Raise the limit or the cap, or lower API_RESERVE, if that is too late."
+_OPENS = "It goes by itself then. If that is too late, raise the limit or the cap, or lower API_RESERVE, then `isthmus resume`."
 
 
 def refusal(allowance: Allowance, reserve_percent: int, owed: Sequence[Owed], now: datetime) -> Sent | None:

@@ -29,6 +29,23 @@ UPDATE isthmus.api_limit
        seen_at = CASE WHEN :used ::integer IS NULL THEN seen_at ELSE :now ::timestamptz END,
        closed_until = coalesce(:closed_until ::timestamptz, CASE WHEN closed_until > :now THEN closed_until END)
 
+-- ask_again --
+-- A person says that calls may be made again (the limit or a cap was raised): what the org said is forgotten, so that the
+-- next call finds out anew, and edits that waited for calls are due.
+WITH forgotten AS (
+    UPDATE isthmus.api_limit
+       SET used = NULL, allowed = NULL, seen_at = NULL, closed_until = NULL
+), due AS (
+    UPDATE isthmus.change_log AS c
+       SET next_attempt_at = :now ::timestamptz
+     WHERE c.state = 'retry'
+       AND c.next_attempt_at > :now ::timestamptz
+       AND split_part(c.last_error, ': ', 1) IN ('api_closed', 'api_cap', 'api_reserve', 'request_limit_exceeded')
+    RETURNING c.id
+)
+SELECT count(*), pg_notify('isthmus_change_log', '')
+  FROM due
+
 -- today --
 -- Each mapping's calls of today, its cap, and what the org said.
 SELECT m.sf_object_name AS object, m.pg_table_name AS "table", coalesce(u.calls, 0) AS calls_today, m.max_daily_calls AS cap

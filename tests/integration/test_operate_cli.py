@@ -23,7 +23,7 @@ from functions.cli.main import main
 from tests.fakes.org import FakeOrg
 from tests.integration.accounts import FIELDS, TABLE, insert, log, map_table, record, row, rows, run, silently
 from tests.integration.arrivals import SEEN, SOON
-from tests.integration.claiming import Hand, claim_and_take, failed, sent, the
+from tests.integration.claiming import Hand, claim_and_take, failed, sent, the, waits
 
 Isthmus = Callable[..., str]
 
@@ -408,3 +408,23 @@ def test_status_counts_what_waits_for_people(isthmus: Isthmus, database: Databas
 
     expected: dict[str, Any] = {"failed": 2, "held_deletions": 0, "conflicts": 0, "dead_letters": 2, "waiting": 0}
     assert expected == {name: one[name] for name in expected}
+
+
+def test_resume_lets_go_what_waited_for_api_calls(isthmus: Isthmus, database: Database, change_log: ChangeLog) -> None:
+    """A limit that was raised need not be waited for: its edits are due, others keep their time, the org is asked anew."""
+    run(database, f"INSERT INTO {TABLE} (id, name) VALUES ('a', '가'), ('b', '나')")
+    for owed, reason in zip(claim_and_take(change_log), ("api_closed", "unable_to_lock_row"), strict=True):
+        change_log.settle(the(change_log), [waits(owed, SOON + timedelta(hours=1))])
+        key = owed.change.record_id
+        run(
+            database, "UPDATE isthmus.change_log SET last_error = :why || ': x' WHERE record_id = :k", why=reason, k=key
+        )
+    run(database, "UPDATE isthmus.change_log SET next_attempt_at = now() + interval '1 hour'")
+    run(database, "UPDATE isthmus.api_limit SET used = 9, allowed = 9, closed_until = now() + interval '1 hour'")
+
+    said = isthmus("resume")
+
+    assert "1 edits waited for API calls" in said
+    due = "SELECT split_part(last_error, ':', 1) FROM isthmus.change_log WHERE next_attempt_at <= now()"
+    assert [["api_closed"]] == run(database, due)
+    assert [[None, None, None]] == run(database, "SELECT used, allowed, closed_until FROM isthmus.api_limit")
