@@ -84,6 +84,11 @@ class Mapping:
     capture: Capture = Capture.TRIGGER
     children: tuple[Child, ...] = ()  #: relationship columns of other tables, or this one, that hold this table's keys
 
+    @property
+    def is_told_late(self) -> bool:
+        """Whether a row may have edits, committed already, that nobody has told us of yet, while Salesforce writes it too."""
+        return self.capture is Capture.DEBEZIUM and self.direction is Direction.BIDIRECTIONAL
+
     @cached_property
     def written(self) -> tuple[Field, ...]:
         """Every column that an application may write: the mapped fields, then the relationship columns."""

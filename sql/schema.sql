@@ -171,6 +171,28 @@ BEGIN
 END
 $$;
 
+-- Name: know_rows_v1(text, text, text[]); Type: FUNCTION; Schema: isthmus; Owner: -
+
+CREATE FUNCTION isthmus.know_rows_v1(mapped text, key_column text, columns text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+BEGIN
+    DELETE FROM isthmus.captured_edit WHERE table_name = mapped;
+    DELETE FROM isthmus.known_row WHERE table_name = mapped;
+    EXECUTE format(
+        'INSERT INTO isthmus.known_row (table_name, record_id, image, position, transaction_id)
+         SELECT $1, t.%I::text,
+                (SELECT coalesce(jsonb_object_agg(n.name, n.value), ''{}'')
+                   FROM jsonb_each(to_jsonb(t.*)) AS n (name, value)
+                  WHERE n.name = ANY ($2)),
+                pg_current_wal_insert_lsn() - ''0/0'', pg_current_xact_id()::xid::text::bigint
+           FROM %s AS t',
+        key_column, (SELECT format('%I.%I', split_part(mapped, '.', 1), split_part(mapped, '.', 2))))
+      USING mapped, columns;
+END
+$_$;
+
 -- Name: make_state_view_v1(text, text); Type: FUNCTION; Schema: isthmus; Owner: -
 
 CREATE FUNCTION isthmus.make_state_view_v1(qualified text, key_column text) RETURNS void
@@ -394,6 +416,20 @@ ALTER TABLE isthmus.bulk_job ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+-- Name: captured_edit; Type: TABLE; Schema: isthmus; Owner: -
+
+CREATE TABLE isthmus.captured_edit (
+    table_name text NOT NULL,
+    record_id text NOT NULL,
+    "position" bigint NOT NULL,
+    transaction_id bigint NOT NULL,
+    change_type isthmus.change_type NOT NULL,
+    old_data jsonb NOT NULL,
+    new_data jsonb NOT NULL,
+    overtaken text[] NOT NULL,
+    made_at timestamp with time zone NOT NULL
+);
+
 -- Name: change_log; Type: TABLE; Schema: isthmus; Owner: -
 
 CREATE TABLE isthmus.change_log (
@@ -521,6 +557,16 @@ CREATE TABLE isthmus.identity (
     paused_by text,
     paused_why text,
     CONSTRAINT identity_one_check CHECK (one)
+);
+
+-- Name: known_row; Type: TABLE; Schema: isthmus; Owner: -
+
+CREATE TABLE isthmus.known_row (
+    table_name text NOT NULL,
+    record_id text NOT NULL,
+    image jsonb NOT NULL,
+    "position" bigint NOT NULL,
+    transaction_id bigint NOT NULL
 );
 
 -- Name: migration; Type: TABLE; Schema: isthmus; Owner: -
@@ -666,6 +712,11 @@ ALTER TABLE ONLY isthmus.api_usage
 ALTER TABLE ONLY isthmus.bulk_job
     ADD CONSTRAINT bulk_job_pkey PRIMARY KEY (id);
 
+-- Name: captured_edit captured_edit_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.captured_edit
+    ADD CONSTRAINT captured_edit_pkey PRIMARY KEY (table_name, record_id, "position");
+
 -- Name: change_log change_log_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
 
 ALTER TABLE ONLY isthmus.change_log
@@ -690,6 +741,11 @@ ALTER TABLE ONLY isthmus.dead_letter
 
 ALTER TABLE ONLY isthmus.identity
     ADD CONSTRAINT identity_pkey PRIMARY KEY (one);
+
+-- Name: known_row known_row_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.known_row
+    ADD CONSTRAINT known_row_pkey PRIMARY KEY (table_name, record_id);
 
 -- Name: migration migration_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
 
@@ -734,6 +790,10 @@ ALTER TABLE ONLY isthmus.tombstone
 -- Name: bulk_job_open; Type: INDEX; Schema: isthmus; Owner: -
 
 CREATE INDEX bulk_job_open ON isthmus.bulk_job USING btree (next_poll_at) WHERE (state = ANY (ARRAY['gathering'::isthmus.bulk_state, 'sealed'::isthmus.bulk_state, 'uploaded'::isthmus.bulk_state, 'running'::isthmus.bulk_state]));
+
+-- Name: captured_edit_deletions; Type: INDEX; Schema: isthmus; Owner: -
+
+CREATE INDEX captured_edit_deletions ON isthmus.captured_edit USING btree (made_at) WHERE (change_type = 'DELETE'::isthmus.change_type);
 
 -- Name: change_log_bulk; Type: INDEX; Schema: isthmus; Owner: -
 

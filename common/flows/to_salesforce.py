@@ -11,7 +11,7 @@ from common.errors import Transient
 from common.flows.family import in_order
 from common.flows.identity import refuse_other_org
 from common.mapping import Direction, Mapping, Policy
-from common.ports import Log, Mappings, Org, Owed, Sent, Settled, Spent, Table
+from common.ports import Log, Mappings, Org, Owed, Sent, Settled, Spent, Table, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,18 @@ def _give_way(changes: Sequence[Change], world: World) -> None:
         read = world.org.read(mapping, ids)
         gone = world.org.read(mapping, read.missing, deleted=True).changes if read.missing else ()
         try:
-            world.table.apply(mapping, [*read.changes, *gone], read=True)
+            _wait_for_capture(world.table.apply(mapping, [*read.changes, *gone], read=True))
         except Transient as exc:
             if exc.reason == "configuration_changed":
                 world.mappings.refresh()
             raise
+
+
+def _wait_for_capture(verdicts: Sequence[Verdict]) -> None:
+    """Nobody can say who wins while edits are missing: the send is tried again."""
+    behind = [v.outcome for v in verdicts if v.outcome and v.outcome.reason == "capture_behind"]
+    if behind:
+        raise Transient(behind[0].reason, hint=behind[0].hint)
 
 
 def _yielding(changes: Sequence[Change], world: World) -> list[Mapping]:

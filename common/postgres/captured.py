@@ -7,11 +7,13 @@ from typing import Any
 
 from common.mapping import Mapping
 from common.ports import Captured, Mappings
+from common.postgres import behind
 from common.postgres.connect import Database, Transaction
 from common.postgres.queries import load
 from common.postgres.statements import ConfigurationChanged
 
 _Q = load("captured")
+_BEHIND = load("behind")
 _ANOTHER_LIFE = ("INSERT", "DELETE")
 
 
@@ -31,13 +33,16 @@ class CaptureLog:
         with self._database.transaction() as tx:
             tx.run(_Q["turn"], table=captured.table, record_id=captured.record_id)
             self._refuse_old(tx, mapping)
-            if not self._wanted(tx, mapping, captured):
-                return False
+            wanted = self._wanted(tx, mapping, captured)
             later = tx.run(_Q["later"], table=captured.table, record_id=captured.record_id, position=captured.position)
             left = still_new(captured, [(kind, new or {}) for kind, new in later])
-            if left is None:
-                return False
-            return self._insert(tx, captured, *left)
+            if mapping.is_told_late:
+                entering = captured.new if not wanted else left[1] if left else {}
+                _link(tx, captured, overtaken=sorted(captured.new.keys() - entering.keys()))
+            logged = wanted and left is not None and self._insert(tx, captured, *left)
+            if mapping.is_told_late and later:
+                _rebase(tx, captured)
+            return logged
 
     def _refuse_old(self, tx: Transaction, mapping: Mapping) -> None:
         """An edit of a column that was mapped just now must not be overlooked."""
@@ -61,6 +66,30 @@ class CaptureLog:
         )  # fmt: skip
         tx.run(_Q["prune"])
         return bool(rows)
+
+
+def _link(tx: Transaction, captured: Captured, overtaken: list[str]) -> None:
+    """Keep what was told, whoever wrote it: by it a row is known to be captured."""
+    told: dict[str, Any] = {"table": captured.table, "record_id": captured.record_id, "position": captured.position}
+    new = _json(captured.new, True)
+    tx.run(_BEHIND["overlay"], new=new, transaction=captured.transaction, **told)
+    tx.run(
+        _BEHIND["link"], transaction=captured.transaction, change_type=captured.change_type,
+        old=_json(captured.old, True), new=new, overtaken=overtaken, made_at=captured.made_at, **told,
+    )  # fmt: skip
+    if captured.change_type == "DELETE":
+        tx.run(_BEHIND["ended"], **told)
+        tx.run(_BEHIND["prune"])
+
+
+def _rebase(tx: Transaction, captured: Captured) -> None:
+    """A later edit is judged by what the first of those edits found that it stands for."""
+    links = behind.links_of(tx, captured.table, [captured.record_id]).get(captured.record_id, [])
+    for edit in tx.dicts(_BEHIND["open_edits"], table=captured.table, record_id=captured.record_id):
+        found = behind.found_by(edit["log_position"], links)
+        old = {c: found.get(c, v) for c, v in edit["old_data"].items()}
+        if old != edit["old_data"]:
+            tx.run(_BEHIND["rebase"], id=edit["id"], old=_json(old, True))
 
 
 def still_new(

@@ -39,15 +39,16 @@ def change_capture(before: Mapping, after: Mapping) -> list[str]:
     names = _names(after)
     steps = [
         "end_capture",
-        *(["usual_identity"] if before.capture is Capture.DEBEZIUM else []),
+        *(["usual_identity", "forget_rows"] if before.capture is Capture.DEBEZIUM else []),
         *_CAPTURE[after.capture],
+        *(["know_rows"] if after.capture is Capture.DEBEZIUM else []),
     ]
     return [_fill(_Q[name], names) for name in steps]
 
 
 def end_capture(mapping: Mapping) -> list[str]:
     """What is left to do in the table when its mapping is deleted."""
-    identity = ["usual_identity"] if mapping.capture is Capture.DEBEZIUM else []
+    identity = ["usual_identity", "forget_rows"] if mapping.capture is Capture.DEBEZIUM else []
     return [_fill(_Q[name], _names(mapping)) for name in ("end_capture", *identity, "drop_state_view")]
 
 
@@ -66,6 +67,7 @@ def _names(mapping: Mapping) -> dict[str, str]:
         "key": identifier(mapping.key_column),
         "key_text": literal(mapping.key_column),
         "columns": "".join(f",\n    {c} {COLUMN_TYPE[f.kind]}" for c, f in zip(columns, mapping.written, strict=True)),
+        "columns_text": literal([f.column for f in mapping.written]) + "::text[]",
         "arguments": ", ".join(literal(n) for n in (mapping.key_column, *(f.column for f in mapping.written))),
     }
 

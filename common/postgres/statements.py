@@ -7,10 +7,38 @@ from common.change import Change
 from common.errors import Transient
 from common.family import ParentKey
 from common.mapping import Field, Kind, Mapping
-from common.postgres.queries import identifier, load
+from common.postgres.queries import identifier, literal, load
 from common.postgres.values import RECORD_TYPE, into_record
 
 Record = dict[str, Any]
+
+# Where Debezium captures (behind.py says why): what a row says must be what is known of it, and what we write is known.
+_UNKNOWN = """
+                    OR NOT EXISTS (
+                        SELECT
+                          FROM isthmus.known_row AS k
+                         WHERE k.table_name = :table
+                           AND k.record_id = t.{key}
+                           AND to_jsonb(t.*) @> k.image
+                    )"""
+_KNOWN = """, imaged AS (
+    SELECT record_id, image FROM updated UNION ALL SELECT record_id, image FROM inserted
+), known AS (
+    INSERT INTO isthmus.known_row AS k (table_name, record_id, image, position, transaction_id)
+    SELECT :table, w.record_id,
+           (SELECT coalesce(jsonb_object_agg(n.name, n.value), '{}')
+              FROM jsonb_each(w.image) AS n (name, value)
+             WHERE n.name = ANY ({mapped})),
+           pg_current_wal_insert_lsn() - '0/0', pg_current_xact_id()::xid::text::bigint
+      FROM imaged AS w
+        ON CONFLICT (table_name, record_id) DO UPDATE
+       SET image = excluded.image, position = excluded.position, transaction_id = excluded.transaction_id
+), passed AS (
+    DELETE FROM isthmus.captured_edit AS e
+     USING imaged AS w
+     WHERE e.table_name = :table
+       AND e.record_id = w.record_id
+)"""
 
 
 class ConfigurationChanged(Transient):
@@ -42,7 +70,7 @@ class Statements:
             + "".join(f", k{n} boolean" for n in range(len(mapping.parent_keys))),
             "unresolved": " OR ".join(_unresolved(k) for k in mapping.parent_keys) or "false",
             "same": _same(columns, values),
-        }
+        } | _late(mapping)
         self._texts = {name: _fill(text, names) for name, text in load("table").items()}
 
         # Only ids and empty texts are rewritten; sorted out here, once, for a batch has thousands of values.
@@ -67,6 +95,20 @@ class Statements:
             value = fields[name]
             row[column] = into_record(field, value) if is_id or value == "" else value
         return row
+
+
+def _late(mapping: Mapping) -> dict[str, str]:
+    """Nothing where edits are captured in their own transactions."""
+    if not mapping.is_told_late:
+        return dict.fromkeys(("unknown", "image", "inserted_image", "known"), "")
+    key = identifier(mapping.key_column)
+    mapped = literal([f.column for f in mapping.written])
+    return {
+        "unknown": _UNKNOWN.replace("{key}", key),
+        "image": f", t.{key} AS record_id, to_jsonb(t.*) AS image",
+        "inserted_image": ", to_jsonb(t.*) AS image",
+        "known": _KNOWN.replace("{mapped}", mapped),
+    }
 
 
 def _value(n: int, field: Field) -> str:

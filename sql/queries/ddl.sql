@@ -85,6 +85,19 @@ CREATE TRIGGER isthmus_entomb
   WHEN (current_setting('isthmus.origin', true) IS DISTINCT FROM {table_text} OR pg_trigger_depth() > 0)
 EXECUTE FUNCTION isthmus.entomb_v1({key_text})
 
+-- know_rows --
+-- Where Debezium captures: every row is known as it stands.
+SELECT isthmus.know_rows_v1({table_text}, {key_text}, {columns_text})
+
+-- forget_rows --
+-- Debezium captures no more.
+WITH unknown AS (
+    DELETE FROM isthmus.known_row
+     WHERE table_name = {table_text}
+)
+DELETE FROM isthmus.captured_edit
+ WHERE table_name = {table_text}
+
 -- state_view --
 -- What became of each row, in plain SQL: isthmus.<table>_state. Whoever may read the table may read it.
 SELECT isthmus.make_state_view_v1({table_text}, {key_text})

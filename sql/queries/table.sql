@@ -32,7 +32,7 @@ SELECT t.sfid, t.system_modstamp, coalesce(t.isthmus_read_at, t.system_modstamp)
 --               row's stamp and says something else (two edits shared a second);
 --   `buried`    where it may be dead: there is a tombstone of it, or of the row that carried its external id, or
 --               that row belongs to another record now;
---   `unsettled` where the row has edits that Salesforce has not got yet;
+--   `unsettled` where the row has edits that Salesforce has not got yet, or may have some that are not captured yet;
 --   `adopt`     where the row was born here;
 --   `overtaken` where the row came into being, or changed unlocked, while this very statement ran.
 -- And whether its family is to be looked at: its parent's row may be missing, or its children's rows may have waited for
@@ -70,13 +70,13 @@ WITH incoming AS MATERIALIZED (
                WHEN i.stamp = t.system_modstamp AND i.read_at < t.isthmus_read_at THEN
                    CASE WHEN i.read_at > i.stamp OR {same} THEN 'stale' ELSE 'hint' END
                WHEN i.read_at < t.isthmus_written_at THEN 'hint'
-               WHEN NOT i.settled AND EXISTS (
+               WHEN NOT i.settled AND (EXISTS (
                         SELECT
                           FROM isthmus.change_log AS c
                          WHERE c.table_name = :table
                            AND c.record_id = t.{key}
                            AND c.state IN ('new', 'claimed', 'sending', 'retry', 'failed')
-                    ) THEN 'unsettled'
+                    ){unknown}) THEN 'unsettled'
                WHEN (i.stamp, i.read_at) = (t.system_modstamp, t.isthmus_read_at) THEN
                    CASE WHEN {same} THEN 'stale' ELSE 'hint' END
                ELSE 'update'
@@ -104,7 +104,7 @@ WITH incoming AS MATERIALIZED (
      WHERE j.verdict = 'update'
        AND t.sfid = i.sfid
        AND t.xmin = j.seen
-    RETURNING t.sfid, ({unresolved}) AS look
+    RETURNING t.sfid, ({unresolved}) AS look{image}
 ), inserted AS (
     -- Never an update of a row that was not locked before: it would be locked out of turn.
     INSERT INTO {table} AS t ({key}, sfid, system_modstamp, isthmus_read_at {columns})
@@ -114,7 +114,7 @@ WITH incoming AS MATERIALIZED (
      WHERE j.verdict = 'insert'
      ORDER BY i.sfid
         ON CONFLICT (sfid) DO NOTHING
-    RETURNING t.sfid, t.{key} AS record_id
+    RETURNING t.sfid, t.{key} AS record_id{inserted_image}
 ), minted AS (
     -- A record without an external id gets its row's key, where the mapping wants it: an edit of ours, sent like any.
     INSERT INTO isthmus.change_log (table_name, record_id, change_type, old_data, new_data)
@@ -126,7 +126,7 @@ WITH incoming AS MATERIALIZED (
        AND :mint
 ), written AS (
     SELECT sfid, look FROM updated UNION ALL SELECT sfid, true FROM inserted
-), counted AS (
+){known}, counted AS (
     INSERT INTO isthmus.sync_metrics (sync_config_id, direction, synced_count, status, lag_ms)
     SELECT :mapping_id, 'SF_TO_PG', count(*), 'SUCCESS',
            extract(epoch FROM clock_timestamp() - min(i.stamp)) * 1000

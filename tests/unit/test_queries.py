@@ -185,7 +185,7 @@ WANTED = {  # values of the right kind for every parameter that any query has
 }  # fmt: skip
 WANTED |= {
     "position": 1, "transaction": 1, "snapshot": False, "has_record": False, "capture": "debezium", "old": "{}", "new": "{}",
-    "change_type": "UPDATE",
+    "change_type": "UPDATE", "record_id": "a", "overtaken": ["name"],
 }  # fmt: skip
 PARTICULAR = {
     "bulk_job.attach": {"records": 1},
