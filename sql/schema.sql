@@ -427,7 +427,7 @@ CREATE TABLE isthmus.captured_edit (
     old_data jsonb NOT NULL,
     new_data jsonb NOT NULL,
     overtaken text[] NOT NULL,
-    made_at timestamp with time zone NOT NULL
+    told_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 
 -- Name: change_log; Type: TABLE; Schema: isthmus; Owner: -
@@ -793,7 +793,7 @@ CREATE INDEX bulk_job_open ON isthmus.bulk_job USING btree (next_poll_at) WHERE 
 
 -- Name: captured_edit_deletions; Type: INDEX; Schema: isthmus; Owner: -
 
-CREATE INDEX captured_edit_deletions ON isthmus.captured_edit USING btree (made_at) WHERE (change_type = 'DELETE'::isthmus.change_type);
+CREATE INDEX captured_edit_deletions ON isthmus.captured_edit USING btree (told_at) WHERE (change_type = 'DELETE'::isthmus.change_type);
 
 -- Name: change_log_bulk; Type: INDEX; Schema: isthmus; Owner: -
 

@@ -75,7 +75,7 @@ def _link(tx: Transaction, captured: Captured, overtaken: list[str]) -> None:
     tx.run(_BEHIND["overlay"], new=new, transaction=captured.transaction, **told)
     tx.run(
         _BEHIND["link"], transaction=captured.transaction, change_type=captured.change_type,
-        old=_json(captured.old, True), new=new, overtaken=overtaken, made_at=captured.made_at, **told,
+        old=_json(captured.old, True), new=new, overtaken=overtaken, **told,
     )  # fmt: skip
     if captured.change_type == "DELETE":
         tx.run(_BEHIND["ended"], **told)

@@ -21,12 +21,12 @@ CREATE TABLE isthmus.captured_edit (
     old_data jsonb NOT NULL,
     new_data jsonb NOT NULL,
     overtaken text[] NOT NULL,                       -- columns that never entered the change log: a later edit was there
-    made_at timestamptz NOT NULL,
+    told_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (table_name, record_id, position)
 );
 
 -- Serves the pruning of deletions.
-CREATE INDEX captured_edit_deletions ON isthmus.captured_edit (made_at)
+CREATE INDEX captured_edit_deletions ON isthmus.captured_edit (told_at)
  WHERE change_type = 'DELETE';
 
 -- Take every row of a table as it stands: all its edits were captured. The caller holds the table's lock.

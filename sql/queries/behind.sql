@@ -35,7 +35,7 @@ SELECT b.sfid
             WHERE e.table_name = b.table_name
               AND e.record_id = b.record_id
               AND e.change_type = 'DELETE'
-              AND e.made_at >= b.deleted_at - interval '1 second'
+              AND e.told_at > b.deleted_at
        )
 
 -- overlay --
@@ -51,9 +51,9 @@ UPDATE isthmus.known_row AS k
 -- link --
 -- Keep what Debezium told of a row. Not where the row was written by us later, nor where another life of it began.
 INSERT INTO isthmus.captured_edit
-       (table_name, record_id, position, transaction_id, change_type, old_data, new_data, overtaken, made_at)
+       (table_name, record_id, position, transaction_id, change_type, old_data, new_data, overtaken)
 SELECT :table, :record_id, :position, :transaction, :change_type ::isthmus.change_type, :old ::jsonb, :new ::jsonb,
-       :overtaken ::text[], :made_at
+       :overtaken ::text[]
  WHERE NOT EXISTS (
            SELECT
              FROM isthmus.known_row AS k
@@ -107,7 +107,7 @@ DELETE FROM isthmus.captured_edit AS e
  WHERE e.ctid IN (
            SELECT old.ctid
              FROM isthmus.captured_edit AS old
-            WHERE old.made_at < now() - interval '30 days'
+            WHERE old.told_at < now() - interval '30 days'
               AND old.change_type = 'DELETE'
             LIMIT 100
        )

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from common import config
 from common.change import Change, Ending
+from common.errors import Transient
 from common.flows import drain, to_postgres, to_salesforce
-from common.mapping import Direction, Field, Kind, Mapping, Policy
+from common.mapping import Capture, Direction, Field, Kind, Mapping, Policy
 from common.postgres import ddl, mappings
 from common.postgres.change_log import ChangeLog
 from common.postgres.connect import Database, run
@@ -19,6 +20,7 @@ from common.postgres.dead_letters import DeadLetters
 from common.postgres.mappings import MappingBook
 from common.postgres.table import PostgresTable
 from tests.fakes.org import FakeOrg, Record
+from tests.integration.wal import Wal
 from tests.stack.postgres import Postgres
 
 FIELDS = (
@@ -192,6 +194,56 @@ class World:
         return {r.id: tuple(r.fields.get(f.name) for f in FIELDS) for r in self.org.alive()}
 
 
+class ToldLate(World):
+    """Debezium captures: what was written waits to be told, and is told in any order, perhaps again."""
+
+    def __init__(self, database: Database, policy: Policy, skew: timedelta) -> None:
+        super().__init__(database, policy, skew)
+        self.wal = Wal(database, install=False)
+        self.untold: list[bytes] = []
+
+    def _forget(self, policy: Policy) -> None:
+        super()._forget(policy)
+        with self.database.transaction() as tx:
+            for table in ("public.wal", "isthmus.known_row", "isthmus.captured_edit", "isthmus.own_transaction"):
+                tx.run_bound(f"DELETE FROM {table}")
+
+    def _written(self) -> None:
+        self.untold += self.wal.take(self.ours())
+
+    def tick(self, milliseconds: int) -> None:
+        self._written()  # before time passes: an edit is as old as its commit
+        super().tick(milliseconds)
+
+    def tell(self, n: int, keep: bool) -> None:
+        self._written()
+        if self.untold:
+            told = self.untold.pop(n % len(self.untold))
+            self.wal.tell(told)
+            self.untold += [told] if keep else []
+
+    def send(self, n: int, keep: bool, lose: bool, crash: bool) -> None:
+        waiting = list(self.outbound)
+        try:
+            super().send(n, keep, lose, crash)
+        except Transient as exc:
+            if exc.reason != "capture_behind":
+                raise
+            self.outbound = waiting
+            self.org.lose_answers = False
+
+    def settle_down(self) -> None:
+        for _ in range(60):
+            self.tick(70_000)
+            while self.untold:
+                self.tell(len(self.untold) - 1, keep=False)
+            super().settle_down()
+            self._written()
+            if not self.untold:
+                return
+        raise AssertionError("our own writes are told for ever")
+
+
 class _Bag:
     """A topic that keeps its messages."""
 
@@ -233,15 +285,27 @@ between = st.one_of(
 @pytest.fixture(scope="module")
 def mapped(postgres_server: Postgres) -> Iterator[Database]:
     """A database with one mapping, for all the examples: a new one for each would take most of the time."""
-    with Database(config.database({"DATABASE_URL": postgres_server.url()}), check_schema=False) as outside:
-        run(outside._connection(), "CREATE DATABASE convergence TEMPLATE isthmus_template")
-    with Database(config.database({"DATABASE_URL": postgres_server.url("convergence")})) as database:
-        mapping = Mapping(0, "Account", "salesforce.account", Direction.BIDIRECTIONAL, FIELDS)
+    yield from _mapped(postgres_server, "convergence", Capture.TRIGGER)
+
+
+def _mapped(server: Postgres, name: str, capture: Capture) -> Iterator[Database]:
+    with Database(config.database({"DATABASE_URL": server.url()}), check_schema=False) as outside:
+        run(outside._connection(), f"CREATE DATABASE {name} TEMPLATE isthmus_template")
+    with Database(config.database({"DATABASE_URL": server.url(name)})) as database:
+        mapping = Mapping(0, "Account", "salesforce.account", Direction.BIDIRECTIONAL, FIELDS, capture=capture)
         with database.transaction() as tx:
             for statement in ddl.create(mapping):
                 tx.run_bound(statement)
             mappings.insert(tx, mapping)
+        if capture is Capture.DEBEZIUM:
+            Wal(database)
         yield database
+
+
+@pytest.fixture(scope="module")
+def told_late(postgres_server: Postgres) -> Iterator[Database]:
+    """The same, with Debezium as its capture."""
+    yield from _mapped(postgres_server, "told_late", Capture.DEBEZIUM)
 
 
 @settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -273,6 +337,27 @@ def test_edits_on_both_sides_converge(mapped: Database, steps: list[Any], policy
     world.settle_down()
 
     failed = {row[0] for row in _failed(mapped)}
+    there, here = world.there(), world.here()
+    note(world.story())
+    assert {k: v for k, v in there.items() if k not in failed} == {k: v for k, v in here.items() if k not in failed}
+
+
+@settings(max_examples=800, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    steps=st.lists(there | here | between | step("tell", number, rarely), min_size=5, max_size=40),
+    policy=st.sampled_from(list(Policy)),
+    skew=st.sampled_from([-3, 0, 3]),
+)
+def test_a_capture_that_is_behind_converges(told_late: Database, steps: list[Any], policy: Policy, skew: int) -> None:
+    """Edits enter the log late and in any order, while their rows' records arrive: both sides end equal all the same."""
+    world = ToldLate(told_late, policy, timedelta(seconds=skew))
+    note(f"{policy=} {skew=} " + "; ".join(f"{name}{arguments}" for name, arguments in steps))
+
+    for name, arguments in steps:
+        getattr(world, name)(*arguments)
+    world.settle_down()
+
+    failed = {row[0] for row in _failed(told_late)}
     there, here = world.there(), world.here()
     note(world.story())
     assert {k: v for k, v in there.items() if k not in failed} == {k: v for k, v in here.items() if k not in failed}
