@@ -18,6 +18,7 @@ from common.postgres import ddl, mappings
 from common.postgres.connect import Database
 from common.postgres.mappings import MappingBook
 from common.postgres.table import PostgresTable
+from tests.fakes.org import FakeOrg
 from tests.integration.accounts import FIELDS, TABLE, endings, map_table, record, run, sfid
 from tests.integration.arrivals import SOON, conflicts, gone, open_edits
 from tests.integration.claiming import CALL, Hand, a_log, claim_and_take, sent
@@ -266,7 +267,7 @@ def test_where_salesforce_wins_a_send_waits_for_the_edits_before(database: Datab
     account = map_table(database, capture=Capture.DEBEZIUM, policy=Policy.SALESFORCE_WINS, fields=FIELDS[:1])
     wal, table, change_log = Wal(database), PostgresTable(database), a_log(database, clock)
     org = FakeOrg(clocks.now, clocks.now, lambda record: None)
-    number = org.create({"Name": "0"}).id
+    number = org.create({"Name": "0"})
     world = to_salesforce.World(MappingBook(database), change_log, org, clocks.now, CALL, table)
     table.apply(account, org.read(account, [number]).changes, read=True)
     wal.tell_all()
