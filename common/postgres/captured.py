@@ -111,3 +111,9 @@ def still_new(
 
 def _json(data: Map[str, Any], wanted: bool) -> str | None:
     return json.dumps(dict(data), ensure_ascii=False) if wanted else None
+
+
+def has_slot(tx: Transaction) -> bool:
+    """Whether a connector already follows this database: what is edited before it does is never told."""
+    found: bool = tx.run(_Q["slot"])[0][0]
+    return found

@@ -9,7 +9,7 @@ from typing import Any
 from common import config, ids
 from common.errors import Terminal
 from common.mapping import MAX_IDENTIFIER, Capture, Direction, Mapping, Policy, heroku, snake
-from common.postgres import ddl, mappings
+from common.postgres import captured, ddl, mappings
 from common.postgres.connect import Database, Transaction
 from common.salesforce import describe, wsdl
 from common.salesforce.session import Session
@@ -196,8 +196,16 @@ def _recapture(chosen: argparse.Namespace, env: config.Environment) -> None:
             for statement in ddl.change_capture(m, replace(m, capture=capture)):
                 tx.run_bound(statement)
             mappings.set_capture(tx, m, capture)
+        deaf = bool(found) and capture is Capture.DEBEZIUM and not captured.has_slot(tx)
     for m in found:
         print(f"{m.sobject} <-> {m.table}: captured by {capture}")
+    if deaf:
+        print(
+            "WARNING: no logical replication slot is in this database: rows that are edited before a connector has made one"
+        )
+        print(
+            f"are not sent. Go back (`isthmus mapping capture {chosen.object} trigger`), start the connector, then switch."
+        )
     if not found:
         print(f"Nothing was changed: {chosen.object} is captured by {capture} already, or sends nothing.")
 

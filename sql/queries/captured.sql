@@ -57,3 +57,12 @@ DELETE FROM isthmus.own_transaction AS o
             WHERE old.made_at < now() - interval '30 days'
             LIMIT 100
        )
+
+-- slot --
+-- Whether a connector has made a replication slot here: only what is edited after that can be told.
+SELECT EXISTS (
+           SELECT
+             FROM pg_replication_slots
+            WHERE slot_type = 'logical'
+              AND database = current_database()
+       )

@@ -383,6 +383,19 @@ def test_status(isthmus: Isthmus, database: Database) -> None:
     assert all(name in said for name in told)
 
 
+def test_debezium_is_not_trusted_before_it_listens(isthmus: Isthmus, database: Database) -> None:
+    """Without a replication slot edits are told by nobody: whoever switches hears so, and how to go back; the trigger says nothing."""
+    isthmus("mapping", "create", "Account", "--fields", "Name", "--yes")
+
+    switched = isthmus("mapping", "capture", "Account", "debezium")
+    again = isthmus("mapping", "capture", "Account", "debezium")
+    back = isthmus("mapping", "capture", "Account", "trigger")
+
+    assert "WARNING: no logical replication slot" in switched
+    assert "isthmus mapping capture Account trigger" in switched
+    assert ["WARNING" in said for said in (again, back)] == [False, False]
+
+
 def test_migrate_says_what_it_ran(isthmus: Isthmus, settings: config.Database) -> None:
     """Up to date is an answer; a database that was never migrated is told to be, by every other command."""
     assert "up to date" == isthmus("migrate").strip()
