@@ -60,6 +60,27 @@ def links_of(tx: Transaction, table: str, record_ids: Sequence[str]) -> dict[str
     return found
 
 
+def missed(
+    tx: Transaction, mapping: Mapping, record_id: str, row: Image, position: int
+) -> tuple[dict[str, object], dict[str, object]]:
+    """What a snapshot's row says otherwise than what is known of it, old and new: edits of which nobody will tell any more.
+
+    A connector that lost its place takes a snapshot anew, and goes on behind it.
+    """
+    known = tx.dicts(_Q["known"], table=mapping.table, record_ids=[record_id])
+    links = links_of(tx, mapping.table, [record_id]).get(record_id, [])
+    image = dict(known[0]["image"]) if known else None
+    if known and known[0]["position"] > position:
+        return {}, {}
+    for link in (e for e in links if e.position < position):
+        image = None if link.change_type == "DELETE" else (image or {}) | link.new
+    other = [
+        c for c, f in mapping.by_column.items()
+        if image and c in image and c in row and comparable(f.kind, image[c]) != comparable(f.kind, row[c])
+    ]  # fmt: skip
+    return {c: (image or {})[c] for c in other}, {c: row[c] for c in other}
+
+
 def leads_to(mapping: Mapping, known: Image | None, links: Sequence[Link], row: Image) -> bool:
     """Whether the edits lead from what was known, without a gap, to what the row says. Pure."""
     lives = [n for n, link in enumerate(links) if link.change_type != "UPDATE"]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping as Map
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from common.mapping import Mapping
@@ -14,6 +15,7 @@ from common.postgres.statements import ConfigurationChanged
 
 _Q = load("captured")
 _BEHIND = load("behind")
+_NOBODY = -1  #: no transaction has this id
 _ANOTHER_LIFE = ("INSERT", "DELETE")
 
 
@@ -33,12 +35,15 @@ class CaptureLog:
         with self._database.transaction() as tx:
             tx.run(_Q["turn"], table=captured.table, record_id=captured.record_id)
             self._refuse_old(tx, mapping)
+            told = captured
+            if mapping.is_told_late and captured.snapshot:
+                captured = _as_edit(tx, mapping, captured)
             wanted = self._wanted(tx, mapping, captured)
             later = tx.run(_Q["later"], table=captured.table, record_id=captured.record_id, position=captured.position)
             left = still_new(captured, [(kind, new or {}) for kind, new in later])
             if mapping.is_told_late:
                 entering = captured.new if not wanted else left[1] if left else {}
-                _link(tx, captured, overtaken=sorted(captured.new.keys() - entering.keys()))
+                _link(tx, told, overtaken=sorted(captured.new.keys() - entering.keys()))
             logged = wanted and left is not None and self._insert(tx, captured, *left)
             if mapping.is_told_late and later:
                 _rebase(tx, captured)
@@ -66,6 +71,14 @@ class CaptureLog:
         )  # fmt: skip
         tx.run(_Q["prune"])
         return bool(rows)
+
+
+def _as_edit(tx: Transaction, mapping: Mapping, captured: Captured) -> Captured:
+    """A snapshot's row that was edited since it was known is an edit like any other."""
+    old, new = behind.missed(tx, mapping, captured.record_id, captured.new, captured.position)
+    if not new:
+        return captured
+    return replace(captured, change_type="UPDATE", old=old, new=new, transaction=_NOBODY, snapshot=False)
 
 
 def _link(tx: Transaction, captured: Captured, overtaken: list[str]) -> None:

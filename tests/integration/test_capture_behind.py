@@ -1,5 +1,6 @@
 """Debezium tells late: what arrives from Salesforce waits for a row's edits, and no edit is lost to an echo of our own."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -283,3 +284,21 @@ def test_where_salesforce_wins_a_send_waits_for_the_edits_before(database: Datab
 
     assert "2" == org.records[number].fields["Name"]
     assert [] == conflicts(database)
+
+
+def test_a_snapshot_that_is_taken_anew_loses_no_edit(
+    database: Database, wal: Wal, table: PostgresTable, account: Mapping
+) -> None:
+    """A connector that lost its place goes on behind the edits that it had not told: its snapshot has them."""
+    told(wal, table, account)
+    edit(database, "1")
+    wal.tell_all()
+    edit(database, "2", "3")
+    held = json.loads(wal.take()[-1])
+
+    got = wal.tell(*2 * [json.dumps(held | {"op": "r", "before": None}).encode()])
+
+    assert [True, False] == got
+    assert [("UPDATE", {"name": "1"}), ("UPDATE", {"name": "3"})] == open_edits(database)
+    assert ["merged"] == arrived(table, account, theirs("0", 1))
+    assert "3" == the_name(database)
