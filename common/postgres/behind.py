@@ -73,7 +73,7 @@ def missed(
     if known and known[0]["position"] > position:
         return {}, {}
     for link in (e for e in links if e.position < position):
-        image = None if link.change_type == "DELETE" else (image or {}) | link.new
+        image = None if link.change_type == "DELETE" else {**(image or {}), **link.new}
     other = [
         c for c, f in mapping.by_column.items()
         if image and c in image and c in row and comparable(f.kind, image[c]) != comparable(f.kind, row[c])

@@ -11,6 +11,14 @@ from tests.stack.stack import Stack
 
 pytestmark = pytest.mark.timeout(600)
 ARRIVAL_SECONDS = 120.0
+# Rows are locked in key order, as an application should that does not want to wait in a circle with others.
+EVERY_ROW = """
+UPDATE salesforce.account AS t
+   SET phone = :words || t.id
+  FROM (SELECT id FROM salesforce.account ORDER BY id FOR UPDATE) AS locked
+ WHERE t.id = locked.id
+"""
+EDITS = 5  #: of each row in a burst: more than one is on its way when an echo arrives
 EVERYTHING_SETTLED = "SELECT count(*) FROM isthmus.change_log WHERE NOT processed"
 
 Start = Callable[..., Engine]
@@ -74,7 +82,9 @@ def test_snapshot_edits_deletions_and_nothing_of_our_own(stack: Stack, engine: S
 
 
 def test_a_killed_engine_goes_on_where_it_was(stack: Stack, engine: Start, psql: sample.Rows) -> None:
-    """kill -9 in the middle of a burst, twice: every edit arrives, none is logged twice."""
+    """kill -9 in the middle of a burst of five edits of each row, twice: the last ones stand on both sides, none is logged
+    twice.
+    """
     client = sample.Client(stack)
     running = engine()
     psql.run(
@@ -84,17 +94,18 @@ def test_a_killed_engine_goes_on_where_it_was(stack: Stack, engine: Start, psql:
 
     for burst in range(1, 3):
         before = running.published()
-        psql.run("UPDATE salesforce.account SET phone = :words || id", words=f"{burst} ")
+        for edit in range(1, EDITS + 1):
+            psql.run(EVERY_ROW, words=f"{burst}.{edit} ")
         sample.wait_until(lambda before=before: running.published() > before, "the burst", ARRIVAL_SECONDS)
         running.child.kill()
         running.start()
-        last = {f"r-{n}": (f"row {n}", f"{burst} r-{n}", None) for n in range(1, 301)}
+        last = {f"r-{n}": (f"row {n}", f"{burst}.{EDITS} r-{n}", None) for n in range(1, 301)}
         sample.wait_until(lambda last=last: there(client) == last, "every edit", 2 * ARRIVAL_SECONDS)
         until_equal(client, psql, 300)
 
     twice = "SELECT count(*) FROM (SELECT FROM isthmus.change_log GROUP BY record_id, log_position HAVING count(*) > 1) AS x"
     assert [[0]] == psql.run(twice)
-    assert 300 * 3 == logged(psql)
+    assert 300 <= logged(psql) <= 300 * (1 + 2 * EDITS), "an edit that a later one had overtaken is not logged"
 
 
 def test_with_schemas_and_precise_numbers(stack: Stack, engine: Start, psql: sample.Rows) -> None:

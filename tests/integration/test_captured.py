@@ -129,10 +129,10 @@ def test_a_deletion_leaves_its_tombstone_at_once(database: Database, account: Ma
 def test_of_a_snapshot_only_what_salesforce_never_had_is_new(
     database: Database, captures: CaptureLog, account: Mapping, has_record: bool, known: bool, logged: bool
 ) -> None:
-    """A row that has its record, or whose edits are logged already, is left alone: snapshots are taken again."""
+    """A row that has its record, or whose edits are logged already, is left alone where it says what is known: snapshots are taken again."""
     if known:
         captures.insert(account, an_edit(database))
-    row = an_edit(database, change_type="INSERT", old={}, new={"name": "b"}, snapshot=True, has_record=has_record)
+    row = an_edit(database, change_type="INSERT", old={}, new={"name": "new"}, snapshot=True, has_record=has_record)
 
     assert logged == captures.insert(account, row)
 
