@@ -247,7 +247,12 @@ def test_describe_tells_whether_it_changed(org):
         ("composite/sobjects", {"records": [{"attributes": "Account", "Name": "x"}]}),
         ("composite/batch", {"batchRequests": 1}),
         ("composite/tree/Account", {"records": "x"}),
+        ("composite/tree/Account", {"records": [{"attributes": 5, "Name": "x"}]}),
         ("sobjects/Account", [1]),
+        ("jobs/ingest", {"operation": "insert", "object": "Account", "columnDelimiter": {}}),
+        ("jobs/query", {"operation": "query", "query": 5}),
+        ("composite", {"compositeRequest": [{"referenceId": {}, "method": "GET", "url": "x"}]}),
+        ("composite/graph", {"graphs": [{"graphId": {}, "compositeRequest": []}]}),
     ],
 )
 def test_a_body_of_the_wrong_shape_is_refused(org, path, body):
@@ -255,4 +260,4 @@ def test_a_body_of_the_wrong_shape_is_refused(org, path, body):
     answer = org.rest("POST", path, body)
 
     assert 400 == answer.status_code
-    assert answer.json()[0]["errorCode"] in ("JSON_PARSER_ERROR", "INVALID_TYPE")
+    assert answer.json()[0]["errorCode"] in ("JSON_PARSER_ERROR", "INVALID_TYPE", "INVALIDJOB", "MALFORMED_QUERY")

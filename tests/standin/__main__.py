@@ -3,6 +3,8 @@
 import argparse
 import asyncio
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.standin import ids, serving, tls
@@ -25,7 +27,7 @@ def _port(text: str) -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.standin", description="A Salesforce org on this machine.")
-    parser.add_argument("--port", type=int, default=8090, help="0 takes a free one (default: 8090)")
+    parser.add_argument("--port", type=_port, default=8090, help="0 takes a free one (default: 8090)")
     parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
     parser.add_argument("--data", type=Path, help="folder for the journal; without it the state ends with the process")
     parser.add_argument(
@@ -45,7 +47,7 @@ def _arguments() -> argparse.Namespace:
     )
     secure.add_argument("--tls-cert", type=Path, help="a certificate chain (PEM) of your own")
     secure.add_argument("--tls-key", type=Path, help="its key (PEM)")
-    secure.add_argument("--https-port", type=int, default=8443, help="0 takes a free one (default: 8443)")
+    secure.add_argument("--https-port", type=_port, default=8443, help="0 takes a free one (default: 8443)")
     given = parser.parse_args()
     if bool(given.tls_cert) != bool(given.tls_key):
         parser.error("--tls-cert and --tls-key go together")
@@ -54,17 +56,30 @@ def _arguments() -> argparse.Namespace:
 
 def _certificates(given: argparse.Namespace) -> tls.Certificates | None:
     if given.tls_cert and given.tls_key:
-        return tls.Certificates(given.tls_cert, given.tls_key, None)
+        return tls.given(given.tls_cert, given.tls_key)
     return tls.local(given.tls) if given.tls else None
+
+
+@contextmanager
+def _or_say(what: str) -> Iterator[None]:
+    """What keeps the stand-in from starting is the caller's to mend: one sentence, and no traceback."""
+    try:
+        yield
+    except (OSError, ValueError) as exc:
+        raise SystemExit(f"python -m tests.standin: {what}: {exc}") from exc
 
 
 def main() -> None:
     given = _arguments()
-    certificates = _certificates(given)
-    listener = serving.listen(given.host, given.port)
-    org = Org(given.seed_org, given.data)
+    with _or_say("certificates"):
+        certificates = _certificates(given)
+    with _or_say(f"port {given.port}"):
+        listener = serving.listen(given.host, given.port)
+    with _or_say(f"folder {given.data}"):
+        org = Org(given.seed_org, given.data)
     org.base_url = f"http://{given.host}:{listener.getsockname()[1]}"
-    org.start(given.objects)
+    with _or_say("objects"):
+        org.start(given.objects)
     try:
         asyncio.run(_serve(App(org), org.base_url, listener, given, certificates))
     finally:
@@ -76,7 +91,8 @@ async def _serve(
 ) -> None:
     servers, ready = [(serving.Server(app), listener)], f"standin ready {url}"
     if certificates is not None:
-        secure = serving.listen(given.host, given.https_port)
+        with _or_say(f"https port {given.https_port}"):
+            secure = serving.listen(given.host, given.https_port)
         servers.append((serving.Server(app, certificates), secure))
         ready += f" https://{given.host}:{secure.getsockname()[1]} ca {certificates.ca or 'as given'}"
     app.org.bulk.resume()
@@ -85,7 +101,9 @@ async def _serve(
         return
     from tests.standin.events import server  # gRPC takes a moment to load
 
-    async with server.serving(app.org, given.host, given.grpc_port, certificates) as address:
+    with _or_say(f"gRPC port {given.grpc_port}"):
+        events = server.bound(app.org, given.host, given.grpc_port, certificates)
+    async with server.serving(app.org, *events) as address:
         await serving.serve(servers, f"{ready} pubsub {address}")
 
 

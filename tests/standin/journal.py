@@ -1,5 +1,6 @@
 """The journal: each committed change as one line of JSON, so that a state survives a restart."""
 
+import fcntl
 import os
 import threading
 from collections.abc import Iterable, Iterator
@@ -10,13 +11,24 @@ import orjson
 
 Entry = dict[str, Any]
 NAME = "standin.journal"
+LOCK = "standin.lock"  #: two writers would tear each other's state
 
 
 class Journal:
     """Appends whole lines; a last line torn by a kill is forgotten at the next start."""
 
     def __init__(self, folder: Path) -> None:
+        """Take the folder, which is made where it is missing.
+
+        Raises:
+            OSError: it cannot be written, or another stand-in writes there.
+        """
         folder.mkdir(parents=True, exist_ok=True)
+        self._owned = (folder / LOCK).open("w")  # held until the process ends, however it does
+        try:
+            fcntl.flock(self._owned, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise BlockingIOError(f"another stand-in writes its journal in {folder}") from exc
         self.path = folder / NAME
         self._file: int | None = None
         self._lock = threading.Lock()

@@ -11,11 +11,9 @@ import orjson
 
 from tests.standin import record_types, rollups
 from tests.standin.access import Access
-from tests.standin.bulk import register
 from tests.standin.bulk.register import Bulk
 from tests.standin.calls import Calls
 from tests.standin.clock import Clock
-from tests.standin.events import settings as event_settings
 from tests.standin.events.hub import Hub
 from tests.standin.faults.register import Faults
 from tests.standin.journal import Entry, Journal
@@ -27,6 +25,7 @@ from tests.standin.outbound.queue import Definition, Notification, OutboundQueue
 from tests.standin.querying.cursors import Cursors
 from tests.standin.querying.expressions import getter
 from tests.standin.schema import Field, SObject
+from tests.standin.settings import SETTINGS
 from tests.standin.sign_in.auth import Client, Login, Refresh, Session, Sessions
 from tests.standin.sign_in.grants import Grants
 from tests.standin.store import Actor, Store, object_entry
@@ -37,21 +36,6 @@ Json = dict[str, Any]
 BUILT_IN = Path(__file__).parent / "objects"
 DEFAULT_ORG = "00DSb0000000001MAA"
 RECORDS_PER_LINE = 1000  #: of a journal snapshot
-SETTINGS: Json = {
-    "collectionParseErrors": "request",  #: what an unreadable record refuses: or "record"
-    "checkReferences": True,
-    "dailyApiRequests": 100_000,
-    "enforceApiLimit": False,
-    "sessionTimeoutSeconds": 0,
-    "requireSecurityToken": False,
-    "loginHosts": ["login.salesforce.com", "test.salesforce.com"],
-    "jwtAudiences": [],
-    "soapLogin": True,
-    **register.SETTINGS,
-    "roundDecimals": False,
-    "cursorMinutes": 15,
-    **event_settings.SETTINGS,
-}
 
 
 class Org:
@@ -113,7 +97,7 @@ class Org:
                 self.upload(given)
         self._people()
         for path in _object_files(uploads):
-            self.upload_once(orjson.loads(path.read_bytes()))
+            self._upload_file(path)
         self._deliverer.start()
 
     def stop(self) -> None:
@@ -137,6 +121,12 @@ class Org:
             self.upload(given)
             self._sources[given["name"]] = digest
             self.write({"k": "source", "name": given["name"], "digest": digest})
+
+    def _upload_file(self, path: Path) -> None:
+        try:
+            self.upload_once(orjson.loads(path.read_bytes()))
+        except (AttributeError, KeyError, TypeError, ValueError) as exc:
+            raise ValueError(f"{path} describes no object ({type(exc).__name__}: {exc})") from exc
 
     def _people(self) -> None:
         """Two users: one who works on the page, one as whom integrations run."""

@@ -1,5 +1,6 @@
 """Certificates for https: a local authority of our own, made once, or files that were given."""
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,16 @@ class Certificates:
     cert: Path
     key: Path
     ca: Path | None
+
+
+def given(cert: Path, key: Path) -> Certificates:
+    """Files of somebody's own.
+
+    Raises:
+        OSError: they cannot be read, or are no certificate and its key.
+    """
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
+    return Certificates(cert, key, None)
 
 
 def local(folder: Path) -> Certificates:

@@ -11,9 +11,9 @@ from tests.standin.web import Json, Reply, Request, flag, wrong_method
 def choice(given: Json, name: str, allowed: Collection[str], usual: str | None, code: str) -> str:
     """A value of a body that must be one of a few."""
     value = given.get(name, usual)
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         raise Refused(code, f"{name} must be one of {', '.join(allowed)}, not {value}")
-    return str(value)
+    return value
 
 
 def listing(org: Org, request: Request, road: str) -> Reply:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.standin import records, schema_change
+from tests.standin import records, schema_change, settings
 from tests.standin.clock import rest_time
 from tests.standin.control import bin_and_rules
 from tests.standin.errors import Refused, not_found
@@ -13,13 +13,14 @@ from tests.standin.sign_in.auth import Client, Login
 from tests.standin.web import Reply, Request, wrong_method
 
 Handler = Callable[[Org, Request], Reply]
+FARTHEST_SECONDS = 1_000_000_000  #: some 30 years: no date leaves the calendar
 
 
 def answer(org: Org, request: Request, rest: list[str]) -> Reply:
     """Everything below /standin; `rest` are the path's segments after it."""
     try:
         return _route(org, request, rest)
-    except (KeyError, TypeError, ValueError) as exc:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as exc:
         raise Refused("BAD_ORDER", f"{type(exc).__name__}: {exc}") from exc
 
 
@@ -54,7 +55,10 @@ def _route(org: Org, request: Request, rest: list[str]) -> Reply:
 
 def _clock(org: Org, request: Request) -> Reply:
     if request.method == "POST":
-        org.move_clock(float(request.json_object()["move_seconds"]))
+        seconds = float(request.json_object()["move_seconds"])
+        if not abs(org.clock.offset_seconds + seconds) <= FARTHEST_SECONDS:
+            raise Refused("BAD_ORDER", f"The clock goes at most {FARTHEST_SECONDS} s away from now")
+        org.move_clock(seconds)
     return Reply(200, {"now": rest_time(org.clock.now()), "offset_seconds": org.clock.offset_seconds})
 
 
@@ -187,7 +191,7 @@ def _users(org: Org, request: Request) -> Reply:
 
 def _settings(org: Org, request: Request) -> Reply:
     if request.method == "POST":
-        org.change_settings(request.json_object())
+        org.change_settings(settings.checked(request.json_object()))
     return Reply(200, org.settings)
 
 

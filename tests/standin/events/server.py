@@ -21,21 +21,31 @@ OPTIONS = (
 )
 
 
-@asynccontextmanager
-async def serving(org: Org, host: str, port: int, certificates: Certificates | None) -> AsyncIterator[str]:
-    """The service runs inside; gives `host:port`. With certificates it speaks TLS, else plain text.
+def bound(org: Org, host: str, port: int, certificates: Certificates | None) -> tuple[grpc.aio.Server, str]:
+    """A server that has its port but does not run yet, and `host:port`. With certificates it speaks TLS, else plain text.
 
     Raises:
-        RuntimeError: the port is taken.
+        OSError: the port is taken.
     """
-    org.events.bell.hang()
     server = grpc.aio.server(options=OPTIONS)
     add_PubSubServicer_to_server(PubSub(org), server)
     address = f"{host}:{port}"
-    bound = server.add_secure_port(address, _tls(certificates)) if certificates else server.add_insecure_port(address)
+    try:
+        taken = (
+            server.add_secure_port(address, _tls(certificates)) if certificates else server.add_insecure_port(address)
+        )
+    except RuntimeError as exc:
+        raise OSError(f"{address} cannot be listened on") from exc
+    return server, f"{host}:{taken}"
+
+
+@asynccontextmanager
+async def serving(org: Org, server: grpc.aio.Server, address: str) -> AsyncIterator[str]:
+    """The service runs inside; gives its address."""
+    org.events.bell.hang()
     await server.start()
     try:
-        yield f"{host}:{bound}"
+        yield address
     finally:
         org.events.end_streams("service.unavailable")
         await server.stop(STOP_SECONDS)

@@ -57,7 +57,7 @@ def _check(asked: list[Json]) -> None:
     names = [sub.get("referenceId") for sub in asked]
     if not all("url" in sub and "method" in sub for sub in asked):
         raise Refused("JSON_PARSER_ERROR", "Each subrequest needs a method and a url")
-    if None in names or len(set(names)) < len(names):
+    if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise Refused("JSON_PARSER_ERROR", "Each subrequest needs a referenceId of its own")
 
 
@@ -189,7 +189,8 @@ def _plant(store: Store, actor: Actor, table: Table, raw: Json, link: Json, resu
         raise Refused("LIMIT_EXCEEDED", f"A tree may have {MAX_TREE} records")
     children = {name: value for name, value in raw.items() if isinstance(value, dict) and "records" in value}
     own = {name: value for name, value in raw.items() if name not in children}
-    reference = (raw.get("attributes") or {}).get("referenceId")
+    records.type_of(raw)
+    reference = raw["attributes"].get("referenceId")
     try:
         record_id = records.insert(store, table, {**own, **link}, actor)
     except Refused as exc:

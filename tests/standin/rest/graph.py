@@ -47,7 +47,7 @@ def _check(graphs: list[Json]) -> None:
     if not 0 < len(graphs) <= MAX_GRAPHS:
         raise Refused("LIMIT_EXCEEDED", f"A request has 1 to {MAX_GRAPHS} graphs, not {len(graphs)}")
     ids = [one.get("graphId") for one in graphs]
-    if None in ids or len(set(ids)) < len(ids):
+    if not all(isinstance(one, str) for one in ids) or len(set(ids)) < len(ids):
         raise Refused("JSON_PARSER_ERROR", "Each graph needs a graphId of its own")
     nodes = 0
     for one in graphs:
