@@ -42,10 +42,10 @@ standin: $(READY) ## start the Salesforce stand-in alone, on ports 8090 and 8091
 	@$(BIN)/python -m tests.standin --port 8090 --grpc-port 8091
 
 .PHONY: test
-test: check test/unit test/property test/contract test/conformance test/integration test/pooler test/functions test/e2e ## everything that can run on this machine
+test: check verify/schema test/unit test/property test/contract test/conformance test/integration test/pooler test/functions test/e2e ## everything that can run on this machine
 
 .PHONY: check
-check: lint types imports ## what needs no running: style, types, who imports whom
+check: lint types imports verify/proto ## what needs no running: style, types, who imports whom, generated stubs
 
 .PHONY: lint
 lint: $(READY) ## ruff
