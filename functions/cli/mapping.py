@@ -68,7 +68,7 @@ def _add_create(commands: Groups) -> None:
     create.add_argument("--policy", choices=[p.value for p in Policy], default=Policy.LAST_WRITER_WINS.value)
     create.add_argument(
         "--capture", choices=[c.value for c in Capture], default=Capture.TRIGGER.value,
-        help="debezium (experimental): a connector of yours reads Postgres' log and publishes to postgres-changes",
+        help="debezium: a connector of yours reads Postgres' log and publishes to postgres-changes",
     )  # fmt: skip
     create.add_argument("--yes", action="store_true", help="do not ask")
     create.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")

@@ -148,6 +148,8 @@ def test_calls_and_faults_are_counted(org):
         {"status": 503, "match": "("},
         {"status": 503, "probability": "often"},
         {"status": 99},
+        {"status": 503, "times": 10**20},
+        {"status": 503, "times": -1},
         {"latency_seconds": -1},
         {"record_error": {"message": "no code"}},
         {"record_error": {"statusCode": "X"}, "where": {"field": "Name"}},

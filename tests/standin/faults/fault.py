@@ -31,6 +31,7 @@ OUTBOUND = ("lose", "duplicate", "delay", "reorder")
 KINDS: dict[str, Callable[[Any], Any]] = {**CALLS, **RECORDS, **MESSAGES, **EVENT_CALLS}
 LIMITS: Json = {"match": "", "probability": 1.0, "seed": 0, "times": None, "for_seconds": None}
 NUMBERS = {"probability": float, "times": int, "for_seconds": float, "seconds": float}
+MOST_TIMES = 1_000_000_000
 OPTIONS: dict[str, tuple[str, ...]] = {
     "status": ("errorCode", "message"),
     "status_after_commit": ("errorCode", "message"),
@@ -95,6 +96,8 @@ def ordered(given: Json, now: float) -> Fault:
         raise ValueError(f"{kind} does not know {', '.join(sorted(unknown))}")
     order = {**LIMITS, **{name: value for name, value in given.items() if name not in KINDS}}
     order |= {name: convert(order[name]) for name, convert in NUMBERS.items() if order.get(name) is not None}
+    if not 0 <= (order["times"] or 0) <= MOST_TIMES:
+        raise ValueError(f"times is a number from 0 to {MOST_TIMES}")
     order[kind] = _value(kind, given[kind])
     if order.get("scope", "call") not in SCOPES:
         raise ValueError(f"scope is one of {', '.join(SCOPES)}")
