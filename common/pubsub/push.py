@@ -89,6 +89,19 @@ def answer(
         return f"{exc.reason}\n", NACK
 
 
+def burial(keep: Callable[[str, str, bytes, Terminal, int], None], topic: str) -> Callable[[Delivery, Terminal], None]:
+    """How a message of this topic is kept among the dead letters.
+
+    Args:
+        keep: Takes topic, message id, bytes, reason and attempts.
+    """
+
+    def bury(delivery: Delivery, exc: Terminal) -> None:
+        keep(topic, delivery.message_id, delivery.data, exc, delivery.attempt)
+
+    return bury
+
+
 def _handled(
     door: str,
     delivery: Delivery,

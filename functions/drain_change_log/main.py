@@ -7,7 +7,7 @@ import flask
 import functions_framework
 
 from common import clock, config, health, log, work
-from common.errors import IsthmusError, Terminal
+from common.errors import IsthmusError
 from common.flows.bulk import Gatherer
 from common.flows.waking import Drainer, Rhythm
 from common.postgres import due
@@ -26,7 +26,7 @@ DOOR = "drain_change_log"
 
 settings, waking = config.read(DOOR, os.environ, lambda env: (config.drain(env), config.waking(env)))
 database = Database(settings.database)
-letters = DeadLetters(database)
+bury = push.burial(DeadLetters(database).bury_bytes, work.TOPIC)
 book = MappingBook(database)
 change_log = ChangeLog(database, book, call_seconds=settings.call_seconds, claim_seconds=settings.claim_seconds)
 topic = PubsubTopic(settings.topics.postgres_changes, max_changes=MAX_SEND)
@@ -44,7 +44,7 @@ def drain_change_log(request: flask.Request) -> tuple[str, int] | tuple[str, int
     if request.method in ("GET", "HEAD"):
         return health.ok(DOOR)
     if request.path.strip("/") == work_topic.PATH:
-        return push.answer(DOOR, request.get_json(silent=True), handle=_nudged, bury=_bury)
+        return push.answer(DOOR, request.get_json(silent=True), handle=_nudged, bury=bury)
     try:
         records = drainer.scheduled(request.args.get("listen", 0.0, type=float), request.headers.get("traceparent", ""))
     except IsthmusError as exc:
@@ -57,7 +57,3 @@ def _nudged(delivery: push.Delivery) -> tuple[()]:
     if work_topic.read(delivery, work.NUDGE):
         drainer.nudged(delivery.trace)
     return ()
-
-
-def _bury(delivery: push.Delivery, exc: Terminal) -> None:
-    letters.bury_bytes(work.TOPIC, delivery.message_id, delivery.data, exc, delivery.attempt)

@@ -8,7 +8,6 @@ import functions_framework
 
 from common import clock, config, health, log
 from common.change import Outcome
-from common.errors import Terminal
 from common.flows import dead_letters
 from common.postgres.connect import Database
 from common.postgres.dead_letters import DeadLetters
@@ -42,7 +41,4 @@ def keep_dead_letters(request: flask.Request) -> push.Answer | tuple[str, int, d
         log.run(DOOR, "kept" if outcomes else "sent_on", trace=delivery.trace, topic=topic)
         return outcomes
 
-    def bury(delivery: push.Delivery, exc: Terminal) -> None:
-        letters.bury_bytes(topic, delivery.message_id, delivery.data, exc, delivery.attempt)
-
-    return push.answer(DOOR, request.get_json(silent=True), handle=handle, bury=bury)
+    return push.answer(DOOR, request.get_json(silent=True), handle=handle, bury=push.burial(letters.bury_bytes, topic))

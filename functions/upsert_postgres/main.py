@@ -8,7 +8,6 @@ import functions_framework
 
 from common import clock, codec, config, health
 from common.change import Outcome
-from common.errors import Terminal
 from common.flows import to_postgres
 from common.postgres.connect import Database
 from common.postgres.dead_letters import DeadLetters
@@ -40,12 +39,10 @@ world = to_postgres.World(
 def upsert_postgres(request: flask.Request) -> push.Answer | tuple[str, int, dict[str, str]]:
     if request.method in ("GET", "HEAD"):
         return health.ok(DOOR)
-    return push.answer(DOOR, request.get_json(silent=True), handle=_handle, bury=_bury)
+    return push.answer(
+        DOOR, request.get_json(silent=True), handle=_handle, bury=push.burial(letters.bury_bytes, to_postgres.TOPIC)
+    )
 
 
 def _handle(delivery: push.Delivery) -> Sequence[Outcome]:
     return to_postgres.apply(codec.decode(delivery.data), world, trace=delivery.trace)
-
-
-def _bury(delivery: push.Delivery, exc: Terminal) -> None:
-    letters.bury_bytes(to_postgres.TOPIC, delivery.message_id, delivery.data, exc, delivery.attempt)

@@ -9,7 +9,6 @@ import functions_framework
 from common import clock, codec, config, health, log, work
 from common.change import Outcome
 from common.debezium import envelope
-from common.errors import Terminal
 from common.flows import bulk, capture, to_salesforce
 from common.postgres.bulk_jobs import BulkJobs
 from common.postgres.captured import CaptureLog
@@ -48,7 +47,9 @@ def upsert_salesforce(request: flask.Request) -> push.Answer | tuple[str, int, d
     if request.method in ("GET", "HEAD"):
         return health.ok(DOOR)
     polled = request.path.strip("/") == work_topic.PATH
-    return push.answer(DOOR, request.get_json(silent=True), handle=_poll if polled else _handle, bury=_bury)
+    handle, topic = (_poll, work.TOPIC) if polled else (_handle, TOPIC)
+    bury = push.burial(letters.bury_bytes, topic)
+    return push.answer(DOOR, request.get_json(silent=True), handle=handle, bury=bury)
 
 
 def _handle(delivery: push.Delivery) -> Sequence[Outcome]:
@@ -68,8 +69,3 @@ def _poll(delivery: push.Delivery) -> tuple[()]:
 
 def _note(event: str, delivery: push.Delivery, **more: float | str) -> None:
     log.run(DOOR, event, trace=delivery.trace, **session.usage(), **more)
-
-
-def _bury(delivery: push.Delivery, exc: Terminal) -> None:
-    topic = work.TOPIC if work.KIND in delivery.attributes else TOPIC
-    letters.bury_bytes(topic, delivery.message_id, delivery.data, exc, delivery.attempt)
