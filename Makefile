@@ -76,8 +76,9 @@ test/pooler: $(READY) ## the integration suite again, through PgBouncer in trans
 	    && ISTHMUS_POOLER=1 $(PYTEST) $(SPREAD) tests/integration --ignore-glob='*test_broker*' \
 	    || { PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null && exit 1; \
 	         echo "SKIPPED test/pooler: PgBouncer is not installed (Debian: apt-get install pgbouncer)"; }
+# Not spread: gunicorn's control socket is one for a home, and doors that start at the same moment fight for it.
 test/functions: $(READY) ## each door under functions-framework
-	$(PYTEST) $(SPREAD) tests/functions
+	$(PYTEST) tests/functions
 test/load: $(READY) ## 100,000 edits through every fault of a stand-in (some minutes; not part of `make test`)
 	$(PYTEST) -s tests/load
 test/e2e: $(READY) ## whole stacks: real data, killed processes, outages

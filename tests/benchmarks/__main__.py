@@ -1,4 +1,4 @@
-"""`make bench`: measures side by side, prints a table, writes results.md. A missed number is marked, never an error."""
+"""`make bench`: measures side by side, prints a table, writes a whole run to results.md. A missed number is no error."""
 
 import argparse
 import sys
@@ -35,18 +35,27 @@ def main() -> int:
     scale = Scale(options.quick)
     chosen = options.only or list(ALL)
     rows: list[Row] = []
-    for name in chosen:
-        began = time.perf_counter()
-        print(f"{name} ...", file=sys.stderr, flush=True)
-        for row in ALL[name].rows(scale):
-            rows.append(row)
-            print("   ", *row.cells, sep="  ", file=sys.stderr, flush=True)
-        print(f"    took {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
-    print(table.show(rows))
-    with database.server() as postgres:
-        version = database.version(postgres)
-    table.write(rows, [(name, ALL[name].notes) for name in chosen], version, scale.quick)
+    try:
+        for name in chosen:
+            rows += _measured(name, scale)
+    finally:  # what was measured before a measurement broke is not lost
+        print(table.show(rows))
+        if chosen == list(ALL) and not options.quick:
+            with database.server() as postgres:
+                version = database.version(postgres)
+            table.write(rows, [(name, ALL[name].notes) for name in chosen], version)
     return 0
+
+
+def _measured(name: str, scale: Scale) -> list[Row]:
+    began = time.perf_counter()
+    print(f"{name} ...", file=sys.stderr, flush=True)
+    rows: list[Row] = []
+    for row in ALL[name].rows(scale):
+        rows.append(row)
+        print("   ", *row.cells, sep="  ", file=sys.stderr, flush=True)
+    print(f"    took {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+    return rows
 
 
 def _options() -> argparse.Namespace:

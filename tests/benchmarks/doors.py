@@ -21,7 +21,7 @@ SETTINGS = {
     "SF_LOGIN_URL": "http://127.0.0.1:9",
     "SF_CLIENT_ID": "isthmus",
     "SF_CLIENT_SECRET": "isthmus",
-    "INBOUND": json.dumps({"org_id": "00Dstandin00001EAA"}),
+    "INBOUND": json.dumps({"org_id": "00Dstandin00001EAA", "hmac_keys": ["0" * 32]}),
     "GOOGLE_CLOUD_PROJECT": "isthmus-local",
     "PUBSUB_EMULATOR_HOST": "127.0.0.1:9",
     "PULL_STATE": ".",

@@ -63,17 +63,14 @@ def show(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def write(rows: Sequence[Row], notes: Sequence[tuple[str, str]], postgres: str, quick: bool) -> None:
+def write(rows: Sequence[Row], notes: Sequence[tuple[str, str]], postgres: str) -> None:
     """Write results.md.
 
     Args:
         notes: What each measurement counts, by its name.
         postgres: The server's version.
     """
-    facts = (
-        f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, Postgres {postgres}, {os.cpu_count()} cores"
-        f"{', quick: too little was measured to be quoted' if quick else ''}."
-    )
+    facts = f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, Postgres {postgres}, {os.cpu_count()} cores."
     table = [HEAD, tuple("---" for _ in HEAD), *(r.cells for r in rows)]
     lines = [_INTRODUCTION, facts, ""]
     lines += ["| " + " | ".join(cells) + " |" for cells in table]
