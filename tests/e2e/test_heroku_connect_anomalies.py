@@ -103,7 +103,11 @@ class Both:
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     stack = Stack(
-        tmp_path_factory.mktemp("anomalies") / "state", free_offset(), pubsub="broker", postgres={"fsync": "off"}
+        tmp_path_factory.mktemp("anomalies") / "state",
+        free_offset(),
+        pubsub="broker",
+        pulls=False,
+        postgres={"fsync": "off"},
     )
     with running(stack):
         client, psql = sample.Client(stack), sample.Rows(stack)

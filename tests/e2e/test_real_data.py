@@ -32,6 +32,7 @@ EDITS: dict[Kind, list[Any]] = {
     Kind.DATETIME: ["1900-01-01T00:00:00Z", "2100-12-31T23:59:59Z", "2026-03-29T02:30:00+02:00", None],
     Kind.TIME: ["00:00:00", "23:59:59.999", None],
     Kind.BOOLEAN: [True, False],
+    Kind.EMAIL: ["someone@example.com", "Some.One@Example.COM", None],  # Salesforce keeps it in lower case
 }
 
 
@@ -179,8 +180,6 @@ def _edit(field: Field, described: Json, n: int) -> Any:
             if described["picklistValues"]
             else "x"
         )
-    if described["type"] == "email":
-        return f"{n}@example.com"
     if value is None and not described["nillable"]:
         return "필수" if field.kind is Kind.TEXT else EDITS[field.kind][0]
     if isinstance(value, str) and field.kind is Kind.TEXT:
