@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ CLIENT = "isthmus"  #: names our calls in the org's logs, and our writes in chan
 CONNECT_SECONDS = 10.0
 CALL_SECONDS = 110.0  #: less than the doors' two minutes, so that a silent call is still ours to settle
 JWT_SECONDS = 180
+CHUNK = 1 << 18  #: bytes of a streamed answer at a time
 JSON = "application/json; charset=utf-8"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -45,6 +47,14 @@ class Access:
     token: str
     instance_url: str
     org_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An answer whose bytes come as they are read, once."""
+
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
 
 
 class Session:
@@ -125,6 +135,24 @@ class Session:
             _read(response)
         return response.content.decode()
 
+    @contextmanager
+    def stream(self, path: str, **query: str) -> Iterator[Stream]:
+        """GET an answer too large for memory; its bytes are read while the block lasts. Raises as `get` does.
+
+        Raises:
+            Transient: within the block, too: the answer broke off.
+        """
+        try:
+            response = self._answered("GET", path, None, JSON, query, None, whole=False)
+        except Unknown as exc:
+            raise Transient(exc.reason, exc.detail, exc.hint) from exc
+        try:
+            if response.status_code >= 300:
+                _read(response)
+            yield Stream(response.headers, _chunks(response))
+        finally:
+            response.close()
+
     def usage(self) -> dict[str, int]:
         """Calls of this thread since it last told, and what the org last said of its daily limit; for the log."""
         made, told = getattr(self._local, "made", 0), getattr(self._local, "told", 0)
@@ -140,18 +168,18 @@ class Session:
 
     def _answered(
         self, method: str, path: str, body: bytes | None, content_type: str, query: Mapping[str, str] | None,
-        seconds: float | None,
+        seconds: float | None, whole: bool = True,
     ) -> requests.Response:  # fmt: skip
         client = self._logged_in()
-        response = self._request(client, method, path, body, content_type, query, seconds)
+        response = self._request(client, method, path, body, content_type, query, seconds, whole)
         if response.status_code == 401:
             client = self._log_in_again(client)
-            response = self._request(client, method, path, body, content_type, query, seconds)
+            response = self._request(client, method, path, body, content_type, query, seconds, whole)
         return response
 
     def _request(
         self, client: Salesforce, method: str, path: str, body: bytes | None, content_type: str,
-        query: Mapping[str, str] | None, seconds: float | None,
+        query: Mapping[str, str] | None, seconds: float | None, whole: bool,
     ) -> requests.Response:  # fmt: skip
         self.calls += 1
         self._local.calls = getattr(self._local, "calls", 0) + 1
@@ -164,6 +192,7 @@ class Session:
                     "Sforce-Call-Options": f"client={CLIENT}",
                 },
                 timeout=(CONNECT_SECONDS, seconds or self._call_seconds), allow_redirects=False,
+                stream=not whole,
             )  # fmt: skip
         except requests.ConnectTimeout as exc:
             raise Transient(
@@ -275,6 +304,13 @@ def _json_object(response: requests.Response) -> dict[str, Any]:
     except ValueError:
         return {}
     return reply if isinstance(reply, dict) else {}
+
+
+def _chunks(response: requests.Response) -> Iterator[bytes]:
+    try:
+        yield from response.iter_content(CHUNK)
+    except requests.RequestException as exc:
+        raise Transient("salesforce_silent", str(exc), "Salesforce's answer broke off; it is asked for again.") from exc
 
 
 def _read(response: requests.Response) -> Any:
