@@ -1,5 +1,6 @@
 """Who wakes the drainer, and when it wakes itself: the schedule, a nudge, a commit that is heard."""
 
+import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -60,6 +61,7 @@ class Drainer:
     rhythm: Rhythm | None = None  #: None: the schedule is a person's
     turn: Turn = field(default_factory=Turn)
     gather: Callable[[], int] | None = None  #: puts backlogs into Bulk API jobs, before the rest is drained
+    pacing: threading.Lock = field(default_factory=threading.Lock)  #: who looked last has the last word on the schedule
 
     def scheduled(self, listen_seconds: float = 0, trace: str = "") -> int:
         """Drain; then, in a listen window, whenever something is captured. How many records.
@@ -156,7 +158,8 @@ class Drainer:
         if self.rhythm is None:
             return
         try:
-            self._reschedule(self.rhythm, records, scheduled=scheduled)
+            with self.pacing:
+                self._reschedule(self.rhythm, records, scheduled=scheduled)
         except IsthmusError as exc:
             log.trouble(self.door, exc)
 

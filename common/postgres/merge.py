@@ -29,6 +29,7 @@ class Session:
         self._rows: dict[str, dict[str, Any]] = {}  # by Salesforce id
         self._edits: dict[str, list[conflict.Edit]] = {}  # by row key
         self._keys: dict[str, str] = {}  # of rows that come back, by Salesforce id
+        self._read_began = now  # the first of the reads that brought them
 
     def settle(self, changes: Sequence[Numbered], read: bool, apply: ApplyStatement) -> list[tuple[int, Verdict]]:
         """Bring each change in; a verdict for each."""
@@ -66,11 +67,13 @@ class Session:
         field = self._mapping.external_id_field
         if not alive:
             return
+        self._read_began = min(c.version[1] for c in alive)
         lifted = self._tx.run(
             self._sql["lift"],
             table=self._mapping.table,
             sfids=[c.record_id for c in alive],
             external_ids=[str(c.fields[field]) for c in alive if c.fields.get(field)],
+            read_at=self._read_began,
         )
         keys = {sfid: key for sfid, key in lifted if sfid and key}
         if keys:  # the key of a row never changes, though it was away
@@ -218,12 +221,22 @@ class Session:
             case "stale":
                 return Verdict(Outcome(change, Ending.STALE))
             case "buried":
-                # A read found it alive, but its deletion is still on its way: it stays dead.
+                # A read found it alive, but its deletion is still on its way: it stays dead. One that was answered while
+                # the record was being read is looked at again.
+                if self._outdated(change):
+                    return Verdict(needs_read=True, buried=True)
                 return Verdict(Outcome(change, Ending.DEAD, "deletion_under_way"))
             case "remapped":
                 raise ConfigurationChanged
             case _:
                 return Verdict(needs_read=True)
+
+    def _outdated(self, change: Change) -> bool:
+        return bool(
+            self._tx.run(
+                self._sql["answered"], table=self._mapping.table, sfid=change.record_id, read_at=self._read_began
+            )
+        )
 
     # -- deletions ---------------------------------------------------------------------------------
 

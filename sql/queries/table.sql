@@ -256,7 +256,8 @@ SELECT k.key
        )
 
 -- lift --
--- Lift the tombstones of records that a read found alive; not those whose deletion is still on its way to Salesforce.
+-- Lift the tombstones of records that a read found alive; not those whose deletion is still on its way to Salesforce, or
+-- was answered after the read began: it saw the record before it died.
 DELETE FROM isthmus.tombstone AS b
  WHERE b.table_name = :table
    AND (b.sfid = ANY (:sfids) OR (b.sfid IS NULL AND b.record_id = ANY (:external_ids)))
@@ -266,9 +267,23 @@ DELETE FROM isthmus.tombstone AS b
             WHERE c.table_name = b.table_name
               AND c.record_id = b.record_id
               AND c.change_type = 'DELETE'
-              AND c.state IN ('new', 'claimed', 'sending', 'retry', 'failed')
+              AND (c.state IN ('new', 'claimed', 'sending', 'retry', 'failed') OR c.state = 'done' AND c.processed_at >= :read_at ::timestamptz)
        )
 RETURNING b.sfid, b.record_id
+
+-- answered --
+-- Whether our own deletion of this record was answered after it was read.
+SELECT b.sfid
+  FROM isthmus.tombstone AS b
+  JOIN isthmus.change_log AS c
+    ON c.table_name = b.table_name
+   AND c.record_id = b.record_id
+   AND c.change_type = 'DELETE'
+   AND c.state = 'done'
+   AND c.processed_at >= :read_at ::timestamptz
+ WHERE b.table_name = :table
+   AND b.sfid = :sfid
+ LIMIT 1
 
 -- bury --
 -- Leave a tombstone for each record that Salesforce deleted.

@@ -32,10 +32,10 @@ def quiet(start: MakeStack) -> Callable[..., tuple[Stack, sample.Client]]:
     return make
 
 
-def _edit(client: sample.Client, psql: sample.Rows, words: str) -> Callable[[], bool]:
-    """Change a row; whether Salesforce shows it."""
+def _edit(client: sample.Client, psql: sample.Rows, words: str, *statements: str) -> Callable[[], bool]:
+    """Change a row, with more statements in the same transaction; whether Salesforce shows it."""
     _arrived(psql)
-    psql.run("UPDATE salesforce.account SET phone = :words WHERE id = 'sample-1'", words=words)
+    psql.run("; ".join([f"UPDATE salesforce.account SET phone = '{words}' WHERE id = 'sample-1'", *statements]))
     return lambda: client.rest("GET", "sobjects/Account/External_Id__c/sample-1")["Phone"] == words
 
 
@@ -122,8 +122,12 @@ def test_a_retry_is_scheduled_for_its_minute(watched: Any) -> None:
     """What Salesforce could not take is due later: the next look is moved to that minute, and takes it along."""
     client, psql, watch = watched
     later = watch.now() + timedelta(minutes=7)
-    seen = _edit(client, psql, "later")
-    psql.run("UPDATE isthmus.change_log SET state = 'retry', next_attempt_at = :later WHERE state = 'new'", later=later)
+    seen = _edit(
+        client,
+        psql,
+        "later",
+        f"UPDATE isthmus.change_log SET state = 'retry', next_attempt_at = '{later}' WHERE state = 'new'",
+    )
 
     watch.client.run_job(name=JOB)
 

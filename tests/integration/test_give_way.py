@@ -93,6 +93,24 @@ def test_a_deletion_under_way_is_not_called_back(database: Database, table: Post
     assert ["dead"] == endings(table.apply(mapping, [found(Name="theirs")], read=True))
 
 
+def test_a_read_from_before_the_deletion_was_answered_brings_nothing_back(
+    database: Database, table: PostgresTable
+) -> None:
+    """It saw the record before it died: it is read again, with deleted ones; a read that began afterwards counts."""
+    mapping = map_table(database)
+    deleted(database)
+    answered = "UPDATE isthmus.change_log SET state = 'done', processed_at = :at WHERE change_type = 'DELETE'"
+    run(database, answered, at=at(3700))
+    run(database, "DELETE FROM isthmus.change_log WHERE change_type <> 'DELETE'")
+
+    early = endings(table.apply(mapping, [found(Name="seen alive", read_at=at(3600))], read=True))
+    between = rows(database, f"SELECT * FROM {TABLE}")
+    late = endings(table.apply(mapping, [found(Name="undeleted", read_at=at(3800))], read=True))
+
+    assert (["read_buried"], [], ["applied"]) == (early, between, late)
+    assert ("a", "undeleted") == tuple((row(database, "a") or {})[n] for n in ("id", "name"))
+
+
 def test_another_life_under_the_same_key_is_left_alone(database: Database, table: PostgresTable) -> None:
     """Deleted and inserted again: the new row is not the old record's."""
     mapping = map_table(database, policy=Policy.SALESFORCE_WINS)

@@ -199,7 +199,7 @@ def test_a_record_that_we_are_deleting_stays_dead(database: Database, apply: App
 
     assert ["read_buried"] == apply(record(External_Id__c="a"))
     assert ["dead"] == apply(found(External_Id__c="a"), read=True)
-    run(database, "UPDATE isthmus.change_log SET state = 'done', processed_at = now()")
+    run(database, "UPDATE isthmus.change_log SET state = 'done', processed_at = :long_ago", long_ago=LONG_AGO)
     assert ["applied"] == apply(found(External_Id__c="a"), read=True)
 
 

@@ -170,7 +170,7 @@ STATEMENTS = dict(_statements())
 PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 WANTED = {  # values of the right kind for every parameter that any query has
     "ids": [1], "attempts": 1, "limit": 1, "mapping_id": 1, "configuration": 1, "id": 1, "active": True,
-    "now": datetime(2026, 1, 31, tzinfo=UTC), "lease_until": datetime(2026, 1, 31, tzinfo=UTC),
+    "now": datetime(2026, 1, 31, tzinfo=UTC), "read_at": datetime(2026, 1, 31, tzinfo=UTC), "lease_until": datetime(2026, 1, 31, tzinfo=UTC),
     "tables": ["salesforce.account"], "sfids": ["001000000000001AAA"], "external_ids": ["a"], "record_ids": ["a"],
     "claims": ["0b6b8c3e-5e0b-4a8e-9d65-2d1f6f9a7d11"], "fields": "[]", "records": "[]", "batches": "[]",
     "results": "[]", "sent": "[]", "errors": "[]", "pairs": "[]", "retractions": "[]", "conflicts": "[]", "columns": ["name"],

@@ -1,5 +1,6 @@
 """The drainer's own rhythm: windows, troubles, schedules."""
 
+import threading
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -192,3 +193,24 @@ def test_a_follower_waits_for_its_database_and_ends_when_told(capsys):
     assert [1, 2, 4, 8, 16, 32, 60, 60] == pauses
     assert [waking.HEAR_SECONDS] * 3 == stopped
     assert 3 == log.claims
+
+
+def test_who_looked_last_has_the_last_word_on_the_schedule():
+    """A look that found nothing and ends late does not put back what a later one has set."""
+    job = Job("*/15 * * * *")
+
+    def due():
+        if later.ident is not None:
+            return Due(NOON)
+        later.start()
+        later.join(0.2)  # as far as it gets
+        return Due()
+
+    rhythm = Rhythm(job, due, 15, sleepy=False)
+    drainer = Drainer("drain_change_log", Log(), None, Mappings(), Ear().open, lambda: NOON, rhythm)
+    later = threading.Thread(target=drainer.scheduled)
+
+    drainer.scheduled()
+    later.join()
+
+    assert "* * * * *" == job.cron
