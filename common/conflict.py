@@ -98,6 +98,7 @@ def deletion_yields(
     """Whether a row that was deleted here, and whose deletion Salesforce has not got yet, comes back.
 
     It does where Salesforce changed the record since the row last had its values, and the policy lets Salesforce win.
+    Fields that nobody can write are no sign of that: our own send moves LastModifiedDate and formulas too.
 
     Args:
         arriving: By column, every mapped one.
@@ -110,7 +111,7 @@ def deletion_yields(
     touched = any(
         canonical(f.kind, arriving.get(f.column)) != canonical(f.kind, base[f.column])
         for f in mapping.fields
-        if f.column in base
+        if f.column in base and (f.updateable or f.createable)
     )
     return touched and _salesforce_wins(mapping.policy, stamp, deletion.made_at)
 

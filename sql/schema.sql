@@ -682,9 +682,14 @@ CREATE TABLE isthmus.tombstone (
     sfid character varying(18) COLLATE pg_catalog."C",
     side text NOT NULL,
     deleted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    written_at timestamp with time zone,
     CONSTRAINT tombstone_check CHECK (((record_id IS NOT NULL) OR (sfid IS NOT NULL))),
     CONSTRAINT tombstone_side_check CHECK ((side = ANY (ARRAY['salesforce'::text, 'postgres'::text])))
 );
+
+-- Name: COLUMN tombstone.written_at; Type: COMMENT; Schema: isthmus; Owner: -
+
+COMMENT ON COLUMN isthmus.tombstone.written_at IS 'When we last wrote the record, its row being gone already: of that its stamp tells, not of a person in Salesforce.';
 
 -- Name: tombstone_id_seq; Type: SEQUENCE; Schema: isthmus; Owner: -
 

@@ -279,7 +279,7 @@ class ChangeLog:
         ]
         if sent:
             tx.run(_named(mapping, "write_back"), sent=as_json(sent), now=self._now(), table=mapping.table)
-            tx.run(_Q["name_tombstones"], table=mapping.table, sent=as_json(sent))
+            tx.run(_Q["note_dead"], table=mapping.table, sent=as_json(sent), now=self._now())
 
 
 def spend(tx: Transaction, mapping: Mapping, spent: Spent, now: datetime) -> None:

@@ -258,18 +258,19 @@ UPDATE {table} AS t
               AND c.state IN ('new', 'claimed', 'sending', 'retry', 'failed')
        )
 
--- name_tombstones --
--- A row that was deleted while its record was being created: now the record's id is known, and the deletion, which is
--- still to be sent, needs it. A tombstone without one is of a row that Salesforce never heard of.
+-- note_dead --
+-- Records that we wrote while their rows were gone already, the deletion being still to be sent: when, and the id of one
+-- that was being created, which the deletion needs. A tombstone without an id is of a row that Salesforce never heard of.
 UPDATE isthmus.tombstone AS b
-   SET sfid = r.sfid
+   SET sfid = coalesce(b.sfid, r.sfid),
+       written_at = :now
   FROM json_to_recordset(:sent ::json) AS r (record_id text, sfid text)
  WHERE b.id = (
            SELECT max(n.id)
              FROM isthmus.tombstone AS n
             WHERE n.table_name = :table
               AND n.record_id = r.record_id
-              AND n.sfid IS NULL
+              AND (n.sfid IS NULL OR n.sfid = r.sfid)
               AND EXISTS (
                       SELECT
                         FROM isthmus.change_log AS c
@@ -284,6 +285,7 @@ UPDATE isthmus.tombstone AS b
              FROM isthmus.tombstone AS named
             WHERE named.table_name = :table
               AND named.sfid = r.sfid
+              AND named.id <> b.id
        )
 
 -- reopen --

@@ -228,8 +228,10 @@ SELECT :mapping_id, r.record_id, r.sfid, r.field, r.old_value, r.postgres_value,
 
 -- deletions --
 -- The unsettled edits of rows that were deleted here and whose deletion Salesforce has not got yet, in their order. Not
--- where a row stands under the key again: that is another life.
-SELECT c.id, c.record_id, b.sfid, c.change_type::text, c.state::text, c.old_data, c.new_data, c.created_at
+-- where a row stands under the key again: that is another life. What we sent of the record after the deletion moved its
+-- stamp: the deletion counts as made when that was answered.
+SELECT c.id, c.record_id, b.sfid, c.change_type::text, c.state::text, c.old_data, c.new_data,
+       CASE WHEN c.change_type = 'DELETE' THEN greatest(c.created_at, b.written_at) ELSE c.created_at END AS created_at
   FROM isthmus.tombstone AS b
   JOIN isthmus.change_log AS c
     ON c.table_name = b.table_name

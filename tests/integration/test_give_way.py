@@ -1,6 +1,6 @@
 """Deletions against edits, and Salesforce's right of way before a send: the policy decides, the conflict is kept."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -30,7 +30,7 @@ from tests.integration.accounts import (
     silently,
 )
 from tests.integration.arrivals import LONG_AGO, SEEN, SOON, conflicts, found, open_edits
-from tests.integration.claiming import CALL, Hand, a_log
+from tests.integration.claiming import CALL, Hand, a_log, claim_and_take, sent
 
 THEIRS_LAST = {Policy.LAST_WRITER_WINS: SOON, Policy.SALESFORCE_WINS: LONG_AGO}
 
@@ -82,6 +82,34 @@ def test_a_row_deleted_here_stays_deleted(
 
     assert (["dead"], []) == (ended, rows(database, f"SELECT * FROM {TABLE}"))
     assert "DELETE" == open_edits(database)[-1][0]
+
+
+@pytest.mark.parametrize(
+    ("policy", "moved", "after", "ending"),
+    [
+        (Policy.LAST_WRITER_WINS, {}, 30, "dead"),
+        (Policy.LAST_WRITER_WINS, {"Name": "ours, tidied by a flow"}, 30, "dead"),
+        (Policy.LAST_WRITER_WINS, {"Name": "theirs"}, 90, "applied"),
+        (Policy.SALESFORCE_WINS, {"Score__c": "7"}, 30, "dead"),
+    ],
+)
+def test_our_own_send_does_not_call_a_row_back(
+    database: Database, table: PostgresTable, clock: Hand,
+    policy: Policy, moved: dict[str, str], after: int, ending: str,
+) -> None:  # fmt: skip
+    """An edit is answered when its row is gone already: what Salesforce made of it is nobody's word against the deletion."""
+    mapping = map_table(database, policy=policy)
+    change_log, began = a_log(database, clock), clock()
+    insert(database, "a", 1, name="old", phone="old", **SEEN)
+    run(database, f"UPDATE {TABLE} SET phone = 'ours'")
+    owed = claim_and_take(change_log)
+    run(database, f"DELETE FROM {TABLE}")
+    clock.move(60)
+    change_log.settle(mapping, [sent(*owed)])
+
+    echo = found(stamp=began + timedelta(seconds=after), **({"Name": "old", "Phone": "ours"} | moved))
+
+    assert [ending] == endings(table.apply(mapping, [echo], read=True))
 
 
 def test_a_deletion_under_way_is_not_called_back(database: Database, table: PostgresTable) -> None:
