@@ -66,6 +66,14 @@ class Inbound:
 
 
 @dataclass(frozen=True, slots=True)
+class Webhook:
+    """What the webhook asks of those who call it."""
+
+    keys: tuple[str, ...]
+    org_id: str = ""  #: whose changes are taken; empty: only what names no org
+
+
+@dataclass(frozen=True, slots=True)
 class Topics:
     """Full names of the topics."""
 
@@ -210,6 +218,12 @@ def hmac_keys(env: Environment) -> tuple[str, ...]:
     if not 1 <= len(keys) <= MAX_KEYS or any(not isinstance(k, str) or len(k) < MIN_KEY for k in keys):
         raise Misconfigured("setting_refused", "INBOUND's hmac_keys are no list of one or two long texts", wish)
     return tuple(keys)
+
+
+def webhook(env: Environment) -> Webhook:
+    """The JSON secret INBOUND: hmac_keys, and org_id where changes come this way and not only nudges."""
+    keys = hmac_keys(env)
+    return Webhook(keys, inbound(env).org_id if _json_secret(env, "INBOUND").get("org_id") else "")
 
 
 def _json_secret(env: Environment, name: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from common.errors import Terminal, Transient
@@ -24,6 +25,11 @@ class Work:
 
     kind: str
     body: Mapping[str, Any] = field(default_factory=dict)  #: JSON values
+
+
+def resync(sobject: str, reason: str, since: datetime | None = None) -> Work:
+    """The wish that an object's records be compared, all or those changed since then."""
+    return Work(RESYNC, {"object": sobject, "reason": reason, "since": since.isoformat() if since else None})
 
 
 def encode(work: Work) -> bytes:

@@ -12,7 +12,7 @@ from common.clock import Clock
 from common.errors import IsthmusError, Misconfigured, Transient
 from common.events import Broken, Channel, Events, Exhausted, Expired, Heard, Lost, Stream
 from common.ports import Topic
-from common.work import RESYNC, Work
+from common.work import Work, resync
 
 LEASE = timedelta(seconds=20)  #: of one puller on its channel, renewed while it hears something
 SAVE_SECONDS = 1.0  #: between two saves: a bucket takes one write a second of an object
@@ -206,8 +206,7 @@ class _Run:
         self._now = self._now.wishing([Resync(lost.sobject, lost.reason, since, self._world.now())])
 
     def _ask(self, lost: Lost, since: datetime | None) -> None:
-        body = {"object": lost.sobject, "reason": lost.reason, "since": since.isoformat() if since else None}
-        self._world.ask(Work(RESYNC, body))
+        self._world.ask(resync(lost.sobject, lost.reason, since))
         log.run(self._world.door, "resync", sobject=lost.sobject, reason=lost.reason)
 
     def rest(self, exc: Exhausted) -> None:

@@ -5,17 +5,15 @@ Shapes are those of "Understanding Notifications" in the SOAP API guide, and of 
 
 import re
 import xml.etree.ElementTree as ET
-from datetime import datetime
 from typing import NoReturn
 from xml.sax.saxutils import escape
 
-from common import clock, ids
-from common.change import MODSTAMP, UNSTAMPED, Change, Op, Side, Value
-from common.errors import Terminal
+from common import ids
+from common.change import Change, Op, Side, Value
+from common.salesforce.told import refused, stamp
 
 MAX_BYTES = 10_000_000  #: a hundred notifications with every field filled stay below this
 MAX_TAGS = 250_000  #: a hundred notifications of 800 fields have 160,000; more is an attack on our memory
-MAX_WORDS = 200
 
 _SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 _OUT = "{http://soap.sforce.com/2005/09/outbound}"
@@ -30,11 +28,6 @@ ACK = (
     '<notificationsResponse xmlns="http://soap.sforce.com/2005/09/outbound"><Ack>true</Ack></notificationsResponse>'
     "</soapenv:Body></soapenv:Envelope>"
 )
-
-
-def _refused(reason: str, detail: str = "", hint: str = "") -> Terminal:
-    # A stranger's words are repeated in the log and in the fault: as few of them as help.
-    return Terminal(reason, detail if len(detail) <= MAX_WORDS else f"{detail[:MAX_WORDS]}...", hint)
 
 
 def fault(exc: Exception, *, ours: bool) -> str:
@@ -53,7 +46,7 @@ class _NoDoctype(ET.TreeBuilder):
     """Entities and external files can only come out of a document type declaration; no message has one."""
 
     def doctype(self, name: str, _pubid: str | None, _system: str | None) -> NoReturn:
-        raise _refused("doctype_refused", f"<!DOCTYPE {name}>", "An outbound message has no document type declaration.")
+        raise refused("doctype_refused", f"<!DOCTYPE {name}>", "An outbound message has no document type declaration.")
 
 
 def parse(body: bytes, org_id: str) -> list[Change]:
@@ -74,20 +67,20 @@ def parse(body: bytes, org_id: str) -> list[Change]:
 
 def _tree(body: bytes) -> ET.Element:
     if (tags := body.count(b"<")) > MAX_TAGS:
-        raise _refused("xml_too_large", f"{tags} tags", f"An outbound message has at most {MAX_TAGS}.")
+        raise refused("xml_too_large", f"{tags} tags", f"An outbound message has at most {MAX_TAGS}.")
     parser = ET.XMLParser(target=_NoDoctype())  # noqa: S314 - the declaration that the attacks need is refused
     try:
         parser.feed(body)
         root: ET.Element = parser.close()
     except (ET.ParseError, ValueError, LookupError) as exc:
-        raise _refused("xml_unreadable", str(exc), "Expected one complete, well-formed XML document.") from exc
+        raise refused("xml_unreadable", str(exc), "Expected one complete, well-formed XML document.") from exc
     return root
 
 
 def _notifications(root: ET.Element) -> ET.Element:
     notifications = root.find(f"{_SOAP}Body/{_OUT}notifications")
     if root.tag != f"{_SOAP}Envelope" or notifications is None:
-        raise _refused(
+        raise refused(
             "not_an_outbound_message", f"root element {root.tag}",
             "Expected soapenv:Envelope/soapenv:Body/notifications, as Salesforce's outbound messages have it.",
         )  # fmt: skip
@@ -97,11 +90,11 @@ def _notifications(root: ET.Element) -> ET.Element:
 def _refuse_other_org(notifications: ET.Element, org_id: str) -> None:
     sender = _text(notifications, "OrganizationId")
     if not sender:
-        raise _refused(
+        raise refused(
             "org_missing", hint="Expected an OrganizationId; without one nobody can tell whose message it is."
         )
     if sender[:15] != org_id[:15]:  # the last three are a checksum, and sometimes left out
-        raise _refused("other_org", f"OrganizationId {sender}", "This receiver serves another org (INBOUND, org_id).")
+        raise refused("other_org", f"OrganizationId {sender}", "This receiver serves another org (INBOUND, org_id).")
 
 
 def _change(notification: ET.Element, origin: str) -> Change | None:
@@ -113,7 +106,7 @@ def _change(notification: ET.Element, origin: str) -> Change | None:
     if not record_id and len(record) == 0:
         return None
     if not sobject or not ids.is_id(record_id):
-        raise _refused(
+        raise refused(
             "record_unnamed",
             f"xsi:type {sobject!r}, Id {record_id!r}",
             "Expected an object's name and a record id of 15 or 18.",
@@ -124,7 +117,7 @@ def _change(notification: ET.Element, origin: str) -> Change | None:
         sobject=sobject,
         record_id=ids.to_18(record_id),
         op=Op.DELETE if fields.get("IsDeleted") == "true" else Op.UPSERT,
-        stamp=_stamp(fields),
+        stamp=stamp(fields),
         event_id=_text(notification, "Id") or f"{origin}/{record_id}",
         fields=fields,
         origin=origin,
@@ -141,20 +134,6 @@ def _fields(record: ET.Element) -> dict[str, Value]:
         elif name != "Id" and len(element) == 0:
             fields[name] = None if element.get(f"{_XSI}nil") in ("true", "1") else element.text or ""
     return fields
-
-
-def _stamp(fields: dict[str, Value]) -> datetime:
-    """SystemModstamp, or the least it can be."""
-    for name in (MODSTAMP, "LastModifiedDate", "CreatedDate"):
-        text = fields.get(name)
-        if isinstance(text, str) and text:
-            try:
-                return clock.parse(text.strip())
-            except ValueError as exc:
-                raise _refused(
-                    "time_unreadable", f"{name} {text!r}", "Expected a time such as 2026-01-31T10:00:00.000Z."
-                ) from exc
-    return UNSTAMPED
 
 
 def _text(parent: ET.Element, name: str) -> str:

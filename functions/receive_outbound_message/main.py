@@ -1,6 +1,5 @@
 """Door: Salesforce posts an outbound message here; it is answered once Pub/Sub has every change."""
 
-import io
 import os
 import time
 from hmac import compare_digest
@@ -8,10 +7,10 @@ from itertools import groupby
 
 import flask
 import functions_framework
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from common import config, health, log
 from common.errors import IsthmusError, Terminal
+from common.http import body
 from common.pubsub.topic import PubsubTopic
 from common.salesforce import outbound
 
@@ -29,7 +28,7 @@ def receive_outbound_message(request: flask.Request) -> tuple[str, int, dict[str
     try:
         return _receive(request)
     except Terminal as exc:
-        request.stream = io.BytesIO()  # what is left of a refused body: the framework would read it to its end
+        body.leave(request)
         log.trouble(DOOR, exc)
         return outbound.fault(exc, ours=False), 400, XML
     except IsthmusError as exc:
@@ -41,19 +40,8 @@ def _receive(request: flask.Request) -> tuple[str, int, dict[str, str]]:
     began = time.monotonic()
     if not compare_digest(request.path.strip("/").encode(), inbound.secret_path.encode()):
         raise Terminal("wrong_path", hint="Use the endpoint's whole address, with its secret path.")
-    changes = outbound.parse(_body(request), inbound.org_id)
+    changes = outbound.parse(body.read(request, outbound.MAX_BYTES, "Select fewer fields."), inbound.org_id)
     for _, of_one_object in groupby(changes, key=lambda c: c.sobject):
         topic.publish(list(of_one_object), trace=request.headers.get("traceparent", ""))
     log.run(DOOR, "received", changes=len(changes), took_ms=round((time.monotonic() - began) * 1000))
     return outbound.ACK, 200, XML
-
-
-def _body(request: flask.Request) -> bytes:
-    request.max_content_length = outbound.MAX_BYTES
-    try:
-        body: bytes | None = request.get_data(cache=False)
-    except RequestEntityTooLarge:
-        body = None
-    if body is None or len(body) >= outbound.MAX_BYTES:  # a body that told no length is cut off there
-        raise Terminal("body_too_large", f"more than {outbound.MAX_BYTES} bytes", "Select fewer fields.")
-    return body

@@ -1,53 +1,50 @@
-"""Door: whoever holds a key of ours posts here, signed; /nudge says that something was written to Postgres."""
+"""Door: whoever holds a key of ours posts here, signed: changes of Salesforce's records, or a nudge."""
 
-import io
 import os
 
 import flask
 import functions_framework
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from common import clock, config, health, log, signature, work
 from common.errors import IsthmusError, Terminal
+from common.http import body, reply
 from common.pubsub.topic import PubsubTopic
 from common.pubsub.work import WorkTopic
+from common.salesforce import webhook
 from common.turn import Together
 
 DOOR = "receive_webhook"
-MAX_BYTES = 1_000_000
 GAP_SECONDS = 0.05  #: an application that nudges for every row costs twenty messages a second at most
 
-keys, topics = config.read(DOOR, os.environ, lambda env: (config.hmac_keys(env), config.topics(env)))
-topic = WorkTopic(PubsubTopic(topics.work))
-nudges = Together(lambda: topic.publish(work.Work(work.NUDGE)), GAP_SECONDS)
+settings, topics = config.read(DOOR, os.environ, lambda env: (config.webhook(env), config.topics(env)))
+topic = PubsubTopic(topics.salesforce_changes)
+wishes = WorkTopic(PubsubTopic(topics.work))
+nudges = Together(lambda: wishes.publish(work.Work(work.NUDGE)), GAP_SECONDS)
 
 
 @functions_framework.http
-def receive_webhook(request: flask.Request) -> tuple[str, int] | tuple[str, int, dict[str, str]]:
+def receive_webhook(request: flask.Request) -> tuple[str, int] | reply.Reply:
     if request.method in ("GET", "HEAD"):
         return health.ok(DOOR)
     try:
-        signature.verify(dict(request.headers), _body(request), keys, clock.now())
-    except Terminal as exc:
-        request.stream = io.BytesIO()  # what is left of a refused body: the framework would read it to its end
-        log.trouble(DOOR, exc)
-        return f"{exc}\n", 413 if exc.reason == "body_too_large" else 401
-    if request.path.strip("/") != "nudge":
-        return f"Expected the path /nudge; got {request.path}.\n", 404
-    try:
-        nudges.do()
+        posted = body.read(request, webhook.MAX_BYTES, "Send fewer records at a time.")
+        signature.verify(dict(request.headers), posted, settings.keys, clock.now())
+        return _receive(request, posted)
     except IsthmusError as exc:
+        body.leave(request)
         log.trouble(DOOR, exc)
-        return f"{exc.reason}\n", 503
-    return "", 204
+        return reply.refused(exc)
 
 
-def _body(request: flask.Request) -> bytes:
-    request.max_content_length = MAX_BYTES
-    try:
-        body: bytes | None = request.get_data(cache=False)
-    except RequestEntityTooLarge:
-        body = None
-    if body is None or len(body) >= MAX_BYTES:  # a body that told no length is cut off there
-        raise Terminal("body_too_large", f"more than {MAX_BYTES} bytes", "A nudge needs no body at all.")
-    return body
+def _receive(request: flask.Request, posted: bytes) -> tuple[str, int] | reply.Reply:
+    if (path := request.path.strip("/")) == "nudge":
+        nudges.do()
+        return "", 204
+    if path not in ("", "changes"):
+        raise Terminal("path_unknown", f"received a request to {request.path[:200]}", "Post to /changes, or to /nudge.")
+    told = webhook.parse(posted, settings.org_id, clock.now())
+    for changes in told.by_object():
+        topic.publish(changes, trace=request.headers.get("traceparent", ""))
+    wishes.publish(*(work.resync(lost.sobject, lost.reason) for lost in dict.fromkeys(told.lost)))
+    log.run(DOOR, "received", changes=len(told.changes), refused=len(told.refused))
+    return reply.taken(told.received, told.refused)

@@ -30,7 +30,7 @@ SALESFORCE = {"SF_LOGIN_URL": f"http://{NOWHERE}", "SF_CLIENT_ID": "isthmus", "S
 INBOUND = {"INBOUND": json.dumps({"org_id": ORG, "secret_path": SECRET_PATH})}
 HMAC_KEYS = ("k" * 32, "the new one, while they are rotated")
 BOOKMARKS = {"PULL_STATE": "/nowhere/bookmarks"}
-KEYS = {"INBOUND": json.dumps({"hmac_keys": HMAC_KEYS})}
+KEYS = {"INBOUND": json.dumps({"org_id": ORG, "hmac_keys": HMAC_KEYS})}
 PUBSUB = {"GOOGLE_CLOUD_PROJECT": PROJECT, "PUBSUB_EMULATOR_HOST": NOWHERE}
 DOORS: dict[str, dict[str, str]] = {
     "receive_outbound_message": INBOUND | PUBSUB,

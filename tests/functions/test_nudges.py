@@ -84,25 +84,29 @@ def test_who_does_not_hold_a_key_is_told_what_to_do(webhook: Door, name: str) ->
 
     for path in ("nudge", "elsewhere", ""):
         answer = webhook.post(path, data=b"", headers=headers)
-        assert (401, True) == (answer.status_code, answer.text.startswith(f"{reason}: received "))
+        told = answer.json()
+        assert (401, reason, "received ") == (answer.status_code, told["error"], told["detail"][:9])
+        assert told["next"]
         assert not [key for key in HMAC_KEYS if key in answer.text]
     assert not [key for key in HMAC_KEYS if key in webhook.child.tail(100_000)]
 
 
 def test_too_long_a_body_is_refused_unread(webhook: Door) -> None:
     """413; signed or not."""
-    body = b"x" * 1_000_001
+    body = b"x" * 6_000_001
 
     answer = webhook.post("nudge", data=body, headers=signature.sign(KEY, body, clock.now()))
 
-    assert (413, True) == (answer.status_code, answer.text.startswith("body_too_large: "))
+    assert (413, "body_too_large") == (answer.status_code, answer.json()["error"])
 
 
 def test_a_signed_request_elsewhere_is_told_where_to_go(webhook: Door) -> None:
-    """404 and the path that there is."""
+    """404 and the paths that there are."""
     answer = webhook.post("nudge/more", data=b"", headers=signature.sign(KEY, b"", clock.now()))
 
-    assert (404, "Expected the path /nudge; got /nudge/more.\n") == (answer.status_code, answer.text)
+    told = answer.json()
+    assert (404, "received a request to /nudge/more") == (answer.status_code, told["detail"])
+    assert "Post to /changes, or to /nudge." == told["next"]
 
 
 def test_without_pubsub_a_nudge_is_not_promised(start_door: Callable[..., Door]) -> None:
@@ -111,7 +115,7 @@ def test_without_pubsub_a_nudge_is_not_promised(start_door: Callable[..., Door])
 
     answer = door.post("nudge", data=b"", headers=signature.sign(KEY, b"", clock.now()))
 
-    assert (503, "publish_failed\n") == (answer.status_code, answer.text)
+    assert (503, "publish_failed") == (answer.status_code, answer.json()["error"])
 
 
 # -- drain_change_log ----------------------------------------------------------------------------

@@ -228,6 +228,22 @@ def test_inbound_names_what_is_wrong(text, named):
     assert "INBOUND" in message
 
 
+@pytest.mark.parametrize("org", ["", "00D5w000004qGTOEA2"])
+def test_webhook(org):
+    """Nudges need keys only; changes that name their org need ours."""
+    keys = ["k" * 32, "l" * 32]
+
+    got = config.webhook({"INBOUND": json.dumps({"hmac_keys": keys, "org_id": org})})
+
+    assert config.Webhook(tuple(keys), org) == got
+
+
+def test_a_webhooks_org_is_an_id():
+    env = {"INBOUND": json.dumps({"hmac_keys": ["k" * 32], "org_id": "my org"})}
+
+    assert "INBOUND's org_id is 'my org'" in refusal(config.webhook, env)
+
+
 def test_topics():
     """Full names, with the deployment's prefix."""
     got = config.topics({"GOOGLE_CLOUD_PROJECT": "p", "PREFIX": "test-"})

@@ -1,0 +1,1 @@
+"""The HTTP room: strangers' requests read within limits, and answered in JSON."""
