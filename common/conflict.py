@@ -49,7 +49,7 @@ def merge(
     edit stays. Equal to the edit's own: it is there already. Anything else: both sides wrote, the policy decides.
 
     Args:
-        arriving: By column, every mapped one.
+        arriving: By column, every mapped one, as the columns say it: rules are carried out.
         edits: The row's unsettled edits in their order.
         canonical: Brings values of both sides into comparable form.
     """
@@ -57,10 +57,11 @@ def merge(
     retract: dict[int, set[str]] = {}
     conflicts: list[Conflict] = []
     for column in _edited(mapping, edits):
-        kind = mapping.by_column[column].kind
+        target = mapping.by_column[column]
+        kind = target.kind
         touching = [e for e in edits if column in e.new]
         first, last = touching[0], touching[-1]
-        theirs, ours = canonical(kind, arriving.get(column)), canonical(kind, last.new[column])
+        theirs, ours = canonical(kind, arriving.get(column)), canonical(kind, target.rules.settled(last.new[column]))
         base_known = first.change_type == "UPDATE"
         base = canonical(kind, first.old.get(column)) if base_known else None
         if theirs == ours:
@@ -101,7 +102,7 @@ def deletion_yields(
     Fields that nobody can write are no sign of that: our own send moves LastModifiedDate and formulas too.
 
     Args:
-        arriving: By column, every mapped one.
+        arriving: By column, every mapped one, as the columns say it: rules are carried out.
         edits: The row's unsettled edits in their order; the last one is the deletion.
     """
     deletion = edits[-1]

@@ -11,6 +11,7 @@ from hashlib import sha256
 from common.change import MODSTAMP, Change, Value
 from common.family import Child, ParentKey
 from common.ids import is_id
+from common.rules import NONE, Rules
 
 ID = "Id"
 SYSTEM_COLUMNS = frozenset({"id", "sfid", "system_modstamp", "isthmus_read_at", "isthmus_written_at"})
@@ -60,6 +61,7 @@ class Field:
     refers_to: tuple[str, ...] = ()  #: the objects that a lookup may point to
     relationship: str = ""  #: a lookup's relationship name: Account, Parent__r
     required: bool = False  #: a record cannot be created without it
+    rules: Rules = NONE  #: what its values become on their way
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,17 @@ class Mapping:
     @cached_property
     def by_column(self) -> Map[str, Field]:
         return {f.column: f for f in self.written}
+
+    def arriving(self, change: Change) -> dict[str, Value]:
+        """What a complete change says of each mapped column, in the column's own words.
+
+        Raises:
+            Terminal: a value has no place in its column.
+        """
+        return {
+            f.column: f.rules.forward(change.fields.get(f.name)) if f.rules else change.fields.get(f.name)
+            for f in self.fields
+        }
 
     @cached_property
     def read_fields(self) -> tuple[str, ...]:

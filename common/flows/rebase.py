@@ -85,7 +85,7 @@ def _judge(
         return Judged(opened, _absent(opened, sfid))
     if found.op is Op.DELETE:
         return Judged(opened, Finding.THERE if opened.deletes else Finding.GONE, found, stamp=found.stamp)
-    arriving = {f.column: found.fields.get(f.name) for f in mapping.fields} | _untouched(mapping, opened.edits)
+    arriving = mapping.arriving(found) | _untouched(mapping, opened.edits)
     if opened.deletes:
         yields = conflict.deletion_yields(mapping, arriving, found.stamp, opened.edits, canonical)
         return Judged(opened, Finding.CONFLICT if yields else Finding.TO_DELETE, found, stamp=found.stamp)

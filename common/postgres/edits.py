@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from common import family
-from common.change import Change, Ending, Op, Outcome, Side
+from common.change import Change, Ending, Op, Outcome, Side, Value
 from common.errors import Terminal
 from common.mapping import Mapping
 from common.ports import Batch, Entry, Owed, Send, Sent
@@ -126,9 +126,16 @@ def _send(
     if sfid is not None:
         known = {n: v for n, v in change.fields.items() if mapping.may_send(n, new=False)}
         return Send(Op.UPSERT, sfid, change.record_id, known)
-    fields = {f.name: out_of_row(f, row[f.column]) for f in mapping.fields if row[f.column] is not None} if row else {}
+    fields = _filled(mapping, row) if row else {}
     fields |= parents.of_row(mapping, change, row, deferred) if row else {}
     fields |= change.fields
     fields = {n: v for n, v in fields.items() if n not in parents.dropped(mapping, fields)}
     whole = {n: v for n, v in fields.items() if mapping.may_send(n, new=True)}
     return Send(Op.UPSERT, None, change.record_id, whole)
+
+
+def _filled(mapping: Mapping, row: dict[str, Any]) -> dict[str, Value]:
+    """The filled columns of a row, by field; a rule may fill an empty one."""
+    sent = [f for f in mapping.fields if row[f.column] is not None or f.rules]
+    fields = {f.name: out_of_row(f, row[f.column]) for f in sent if mapping.may_send(f.name, new=True)}
+    return {name: value for name, value in fields.items() if value is not None}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from common import rules
 from common.errors import Misconfigured
 from common.family import Child, ParentKey
 from common.mapping import Capture, Direction, Field, Kind, Mapping, Policy
@@ -114,7 +115,7 @@ def _mapping(row: dict[str, Any], listed: dict[str, frozenset[str]]) -> Mapping:
         active=row["is_active"],
         key_column=row["key_column"],
         external_id_field=row["external_id_field"],
-        fields=tuple(_field(f) for f in row["fields"]),
+        fields=tuple(_field(f, row["sync_direction"]) for f in row["fields"]),
         policy=Policy(row["conflict_policy"]),
         capture=Capture(row["capture"]),
         configuration=row["configuration_version"],
@@ -124,11 +125,19 @@ def _mapping(row: dict[str, Any], listed: dict[str, frozenset[str]]) -> Mapping:
     )
 
 
-def _field(held: dict[str, Any]) -> Field:
+def _field(held: dict[str, Any], direction: str) -> Field:
     return Field(
         held["name"], held["column"], Kind(held["type"]), held["createable"], held["updateable"],
         tuple(held.get("refers_to", ())), held.get("relationship", ""), held.get("required", False),
+        _rules(held, direction),
     )  # fmt: skip
+
+
+def _rules(held: dict[str, Any], direction: str) -> rules.Rules:
+    if "rules" not in held:
+        return rules.NONE
+    sent = held["createable"] or held["updateable"]
+    return replace(rules.read(held["rules"]), exact=sent and direction == Direction.BIDIRECTIONAL)
 
 
 def _parent_key(held: dict[str, Any]) -> ParentKey:
@@ -146,6 +155,8 @@ def _stored(field: Field, keys: Sequence[ParentKey]) -> dict[str, Any]:
     }  # fmt: skip
     if field.refers_to:
         held |= {"refers_to": field.refers_to, "relationship": field.relationship, "required": field.required}
+    if written := field.rules.written():
+        held["rules"] = written
     for key in keys:
         if key.lookup == field.name:
             held["parent_key"] = {"sobject": key.sobject, "field": key.field, "column": key.column}

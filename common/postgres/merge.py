@@ -102,7 +102,7 @@ class Session:
         edits = [_edit(row) for row in rows]
         if edits[-1].change_type != "DELETE" or any(e.state == "sending" for e in edits):
             return False
-        arriving = {f.column: change.fields[f.name] for f in self._mapping.fields}
+        arriving = self._mapping.arriving(change)
         return conflict.deletion_yields(self._mapping, arriving, change.stamp, edits, comparable)
 
     def _lock(self, changes: Sequence[Change], read: bool) -> None:
@@ -169,7 +169,7 @@ class Session:
         edits, row = self._edits_of(change.record_id), self._rows.get(change.record_id)
         if not edits or row is None or not _newer(change, row):
             return merged_record
-        arriving = {f.column: change.fields[f.name] for f in self._mapping.fields} | self._arriving_keys(change, edits)
+        arriving = self._mapping.arriving(change) | self._arriving_keys(change, edits)
         merged = conflict.merge(self._mapping, arriving, change.stamp, edits, comparable)
         for position, f in enumerate(self._mapping.fields):
             if f.column in merged.keep:

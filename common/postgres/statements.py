@@ -8,7 +8,7 @@ from common.errors import Transient
 from common.family import ParentKey
 from common.mapping import Field, Kind, Mapping
 from common.postgres.queries import identifier, literal, load
-from common.postgres.values import RECORD_TYPE, into_record
+from common.postgres.values import RECORD_TYPE, arriving
 
 Record = dict[str, Any]
 
@@ -73,8 +73,8 @@ class Statements:
         } | _late(mapping)
         self._texts = {name: _fill(text, names) for name, text in load("table").items()}
 
-        # Only ids and empty texts are rewritten; sorted out here, once, for a batch has thousands of values.
-        self._places = [(f"c{n}", f.name, f, f.kind is Kind.ID) for n, f in enumerate(mapping.fields)]
+        # Only ids, empty texts and fields with rules are rewritten; sorted out here, once, for a batch has thousands of values.
+        self._places = [(f"c{n}", f.name, f, f.kind is Kind.ID or bool(f.rules)) for n, f in enumerate(mapping.fields)]
 
     def __getitem__(self, name: str) -> str:
         return self._texts[name]
@@ -91,9 +91,9 @@ class Statements:
             "read_at": change.read_at.isoformat() if change.read_at else stamp,
             "settled": settled,
         }
-        for column, name, field, is_id in self._places:
+        for column, name, field, rewritten in self._places:
             value = fields[name]
-            row[column] = into_record(field, value) if is_id or value == "" else value
+            row[column] = arriving(field, value) if rewritten or value == "" else value
         return row
 
 

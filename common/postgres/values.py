@@ -28,6 +28,15 @@ COLUMN_TYPE = {
 RECORD_TYPE = COLUMN_TYPE | {Kind.INTEGER: "numeric", Kind.ID: "text"}
 
 
+def arriving(field: Field, value: Value) -> Value:
+    """A value of Salesforce's as json_to_recordset takes it, the field's rules carried out.
+
+    Raises:
+        Terminal: it has no place in the column.
+    """
+    return into_record(field, field.rules.forward(value) if field.rules else value)
+
+
 def into_record(field: Field, value: Value) -> Value:
     """The value as json_to_recordset takes it. Postgres converts the rest, and refuses what it cannot."""
     if value == "":
@@ -91,11 +100,16 @@ _CANONICAL: dict[Kind, Any] = {
 
 
 def out_of_row(field: Field, value: object) -> Value:
-    """A column's value, as `to_jsonb` wrote it, in the form in which it travels.
+    """A column's value, as `to_jsonb` wrote it, in the form in which it travels: the field's rules undone.
 
     Raises:
         Terminal: Salesforce has no such value (infinity, NaN, a year past 9999 or before Christ).
     """
+    plain = _plain(field, value)
+    return field.rules.outward(plain) if field.rules else plain
+
+
+def _plain(field: Field, value: object) -> Value:
     if value is None or isinstance(value, bool):
         return value
     try:

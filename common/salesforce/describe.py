@@ -19,6 +19,7 @@ from common.mapping import (
     columns_for,
     relationship_column,
 )
+from common.ruling import Order, lay
 from common.salesforce.session import Refused, Session
 
 _KIND = {
@@ -72,6 +73,7 @@ def to_mapping(
     described: dict[str, Any], *, table: str, direction: Direction, external_id_field: str,
     style: str = "snake", only: Sequence[str] = (), policy: Policy = Policy.LAST_WRITER_WINS,
     parents: Map[str, str] | None = None, parent_keys: Sequence[str] | None = None, write_back: bool = False,
+    orders: Map[str, Order] | None = None,
 ) -> Described:  # fmt: skip
     """Make a mapping of every field that can be mapped, or of some of them.
 
@@ -80,10 +82,11 @@ def to_mapping(
         parents: Mapped objects with their external id fields.
         parent_keys: The lookups that get a relationship column; unset means each one that can have one.
         write_back: Records born without an external id get their row's key.
+        orders: What people want of single fields: columns, rules.
 
     Raises:
-        Misconfigured: a named field does not exist, cannot have a relationship column, or the external id field
-            does not serve.
+        Misconfigured: a named field does not exist, cannot have a relationship column, a rule cannot be kept, or the
+            external id field does not serve.
     """
     fields = {f["name"]: f for f in described["fields"]}
     _refuse_unknown(described["name"], only, fields)
@@ -95,7 +98,9 @@ def to_mapping(
     wanted = [f for name, f in fields.items() if name not in _OURS | {external_id_field} and (not only or name in only)]
     left_out = {f["name"]: why for f in wanted if (why := _why_not(f))}
     mapped = [f for f in wanted if f["name"] not in left_out]
-    columns = columns_for([f["name"] for f in mapped], style=style)
+    named = {name: o.column for name, o in (orders or {}).items() if o.column}
+    free = [f["name"] for f in mapped if f["name"] not in named]
+    columns = columns_for(free, style=style, taken=SYSTEM_COLUMNS | set(named.values())) | named
     chosen = tuple(_field(f, columns[f["name"]]) for f in mapped)
     known = dict(parents or {}) | ({described["name"]: external_id_field} if external_id_field else {})
     mapping = Mapping(
@@ -111,7 +116,13 @@ def to_mapping(
             described["name"], chosen, known, _lookups(chosen, known, direction, parent_keys), style
         ),
     )
+    mapping = lay(mapping, orders or {}, picklists(described))
     return Described(mapping, left_out, [f"{trouble}: rows take a key of their own"] if trouble else [])
+
+
+def picklists(described: dict[str, Any]) -> dict[str, list[str]]:
+    """The values that each picklist offers."""
+    return {f["name"]: [v["value"] for v in f.get("picklistValues") or ()] for f in described["fields"]}
 
 
 def _field(described: dict[str, Any], column: str) -> Field:

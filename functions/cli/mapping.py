@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from common import config, ids
+from common import config, ids, ruling
 from common.errors import Terminal
 from common.mapping import MAX_IDENTIFIER, Capture, Direction, Mapping, Policy, heroku, snake
 from common.postgres import captured, ddl, mappings
 from common.postgres.connect import Database, Transaction
 from common.salesforce import describe, wsdl
 from common.salesforce.session import Session
-from functions.cli import channels, named, parent_key, people
+from functions.cli import channels, fields, named, parent_key, people
 from functions.cli.tables import show
 
 Groups = Any  #: argparse keeps the type of subparsers to itself
@@ -23,6 +23,7 @@ def add_to(groups: Groups) -> None:
     commands = groups.add_parser("mapping", help="what is synced").add_subparsers(metavar="ACTION", required=True)
     _add_create(commands)
     parent_key.add_to(commands)
+    fields.add_to(commands)
     commands.add_parser("list", help="every mapping").set_defaults(run=_list)
     for name, run, text in (
         ("pause", _pause, "stop delivering; capture goes on"),
@@ -53,6 +54,7 @@ def _add_create(commands: Groups) -> None:
     create.add_argument("--table", help="schema.table; default salesforce.<name>")
     create.add_argument("--direction", choices=[d.value for d in Direction], default=Direction.BIDIRECTIONAL.value)
     create.add_argument("--fields", help="API names, separated by commas; default every field that can be mapped")
+    fields.add_rules(create)
     create.add_argument("--names", choices=["snake", "heroku"], default="snake", help="how columns are named")
     create.add_argument("--external-id", help="default SF_EXTERNAL_ID_FIELD, External_Id__c")
     create.add_argument(
@@ -99,7 +101,9 @@ def _create(chosen: argparse.Namespace, env: config.Environment) -> None:
         parents=parents,
         parent_keys=None if chosen.parent_key is None else [n for n in _listed(chosen.parent_key) if n != "none"],
         write_back=chosen.write_back_external_ids,
+        orders=ruling.parse(chosen.rule),
     )
+    fields.refuse_odd_values(plan.mapping)
     plan = replace(plan, mapping=replace(plan.mapping, capture=Capture(chosen.capture)))
     _show_plan(plan)
     if chosen.dry_run:
@@ -136,6 +140,9 @@ def _show_plan(plan: describe.Described) -> None:
     readonly = [f.name for f in plan.mapping.fields if not (f.createable or f.updateable)]
     if readonly and plan.mapping.direction is not Direction.SF_TO_PG:
         print(f"never sent to Salesforce: {', '.join(readonly)} (read-only)")
+    for mapped in plan.mapping.fields:
+        if said := fields.said(mapped):
+            print(f"rule: {mapped.name} -> {mapped.column}: {said}")
     for key in plan.mapping.parent_keys:
         print(f"note: {key.column} holds the external id of the {key.sobject} that {key.lookup} points to")
     for warning in plan.warnings:
@@ -231,12 +238,12 @@ def _register(chosen: argparse.Namespace, env: config.Environment) -> None:
     except OSError as exc:
         raise Terminal("wsdl_unreadable", str(exc), "Name the file that Setup offers as 'Click for WSDL'.") from exc
     action = ids.to_18(chosen.action_id) if ids.is_id(chosen.action_id) else chosen.action_id
-    sobject, fields = wsdl.parse(text)
+    sobject, selected = wsdl.parse(text)
     with Database(config.database(env)) as database, database.transaction() as tx:
         mapped = [m for m in mappings.read(tx) if m.sobject.lower() == sobject.lower()]
-        mappings.register_outbound_message(tx, sobject, action, fields)
-    print(f"{sobject}: {len(fields)} fields are known to be in the message.")
+        mappings.register_outbound_message(tx, sobject, action, selected)
+    print(f"{sobject}: {len(selected)} fields are known to be in the message.")
     for m in mapped:
-        missing = [name for name in m.read_fields if name not in fields]
+        missing = [name for name in m.read_fields if name not in selected]
         if missing:
             print(f"note: {m.table} maps more than the message selects; each change costs a read: {', '.join(missing)}")

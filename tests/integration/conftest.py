@@ -1,6 +1,8 @@
 """Fixtures of the tests on a real Postgres: the accounts, mapped; their change log; what arrives for them."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from unittest import mock
 
 import pytest
 
@@ -9,6 +11,7 @@ from common.mapping import Mapping
 from common.postgres.change_log import ChangeLog
 from common.postgres.connect import Database
 from common.postgres.table import PostgresTable
+from functions.cli.main import main
 from tests.integration.accounts import (
     another,
     endings,
@@ -16,6 +19,7 @@ from tests.integration.accounts import (
 )
 from tests.integration.arrivals import Apply
 from tests.integration.claiming import Hand, a_log
+from tests.standin.driving import Standin
 
 
 @pytest.fixture
@@ -49,3 +53,21 @@ def table(database: Database) -> PostgresTable:
 def apply(table: PostgresTable, account: Mapping) -> Apply:
     """Applies changes; what became of each, in a word."""
     return lambda *changes, read=False: endings(table.apply(account, changes, read=read))
+
+
+@pytest.fixture
+def isthmus(
+    database_environment: dict[str, str], standin: Standin, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., str]]:
+    """The command line; what it printed. A refusal is raised as SystemExit."""
+    environment = database_environment | {
+        "SF_LOGIN_URL": standin.url, "SF_CLIENT_ID": "isthmus", "SF_CLIENT_SECRET": "isthmus",
+    }  # fmt: skip
+
+    def run_it(*arguments: str) -> str:
+        capsys.readouterr()
+        main(list(arguments))
+        return capsys.readouterr().out
+
+    with mock.patch.dict(os.environ, environment):
+        yield run_it

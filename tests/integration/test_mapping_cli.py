@@ -1,12 +1,10 @@
 """The command line against the stand-in and a real Postgres: mappings, field lists, status, migrate."""
 
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import pytest
 
@@ -19,7 +17,6 @@ from common.postgres.change_log import ChangeLog
 from common.postgres.connect import Database, connect
 from common.postgres.connect import run as execute
 from common.postgres.mappings import MappingBook
-from functions.cli.main import main
 from tests.integration.accounts import log, rows, run
 from tests.standin.driving import Standin
 
@@ -47,24 +44,6 @@ def standin() -> Iterator[Standin]:
         for definition in (AWKWARD, WITHOUT_EXTERNAL_ID):
             running.control("POST", "objects", definition)
         yield running
-
-
-@pytest.fixture
-def isthmus(
-    database_environment: dict[str, str], standin: Standin, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Isthmus]:
-    """The command line; what it printed. A refusal is raised as SystemExit."""
-    environment = database_environment | {
-        "SF_LOGIN_URL": standin.url, "SF_CLIENT_ID": "isthmus", "SF_CLIENT_SECRET": "isthmus",
-    }  # fmt: skip
-
-    def run_it(*arguments: str) -> str:
-        capsys.readouterr()
-        main(list(arguments))
-        return capsys.readouterr().out
-
-    with mock.patch.dict(os.environ, environment):
-        yield run_it
 
 
 def the_mapping(database: Database, sobject: str) -> Mapping:
