@@ -54,6 +54,7 @@ class Ending(StrEnum):
     STALE = "stale"  #: an equal or newer version already stands
     MERGED = "merged"  #: applied around edits that Salesforce has not got yet
     DEAD = "dead"  #: the record stays deleted
+    OUTSIDE = "outside"  # the record does not meet the mapping's filter: it has no row, or lost it
     UNMAPPED = "unmapped"
     FENCED = "fenced"  #: the claim has moved on
     SENT = "sent"

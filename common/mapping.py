@@ -84,6 +84,7 @@ class Mapping:
     parent_keys: tuple[ParentKey, ...] = ()  #: relationship columns
     write_back_external_ids: bool = False  #: a record born in Salesforce without an external id gets its row's key
     capture: Capture = Capture.TRIGGER
+    filter: str = ""  #: SOQL condition; records that do not meet it have no row
     children: tuple[Child, ...] = ()  #: relationship columns of other tables, or this one, that hold this table's keys
 
     @property
@@ -144,12 +145,19 @@ class Mapping:
     def to_salesforce(self) -> bool:
         return self.active and self.direction is not Direction.SF_TO_PG
 
+    def among(self, condition: str) -> str:
+        """A SOQL condition on records, held to the mapping's filter."""
+        return f"{condition} AND ({self.filter})" if self.filter else condition
+
     def completed(self, change: Change) -> Map[str, Value] | None:
         """Every mapped field of the change, absent ones filled where their absence is known to mean null.
 
         Returns:
-            None where the change is only a hint: a mapped field is missing and nobody knows why.
+            None where the change is only a hint: a mapped field is missing and nobody knows why; or there is a filter,
+            which only Salesforce can hold a record to.
         """
+        if self.filter:
+            return None
         if not change.fields.get(MODSTAMP):
             return None  # nobody knows which version it is
         needed = self._needed

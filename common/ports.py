@@ -45,10 +45,15 @@ class Topic(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What a read brought: complete changes, a deleted record as a delete. `missing` ids were not visible."""
+    """What a read brought: complete changes, a deleted record as a delete. `missing` ids were not visible.
+
+    `outside` are living records that do not meet the mapping's filter. Only a read with deleted ones tells them from
+    those that are gone: without it they are missing.
+    """
 
     changes: Sequence[Change]
     missing: Sequence[str] = ()
+    outside: Sequence[Change] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +255,14 @@ class Table(Protocol):
 
         Raises:
             Transient: nothing was written, or only part of it; all may be tried again.
+        """
+        ...
+
+    def let_go(self, mapping: Mapping, changes: Sequence[Change]) -> list[Verdict]:
+        """Take away rows whose records were read outside of the mapping's filter; not while edits of them wait.
+
+        Raises:
+            Transient: nothing was written; all may be tried again.
         """
         ...
 

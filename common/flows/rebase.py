@@ -74,8 +74,8 @@ def _read(mapping: Mapping, ids: Sequence[str], org: Finder) -> dict[str, Change
     if not ids:
         return {}
     alive = org.read(mapping, ids)
-    gone = org.read(mapping, alive.missing, deleted=True).changes if alive.missing else ()
-    return {c.record_id: c for c in (*alive.changes, *gone)}
+    rest = org.read(mapping, alive.missing, deleted=True) if alive.missing else Read(())
+    return {c.record_id: c for c in (*alive.changes, *rest.changes, *rest.outside)}
 
 
 def _judge(

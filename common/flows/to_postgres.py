@@ -135,7 +135,7 @@ def _read(mapping: Mapping, hints: Sequence[Change], world: World, trace: str) -
     early = [h for h in hints if _too_early(h, world.now())]
     due = [h for h in hints if h not in early]
     outcomes = [Outcome(h, Ending.LATER, "too_early", "It is read again once its second is over.") for h in early]
-    found = _fetch(mapping, due, world)
+    found, outside = _fetch(mapping, due, world)
     ready: list[tuple[Change, Change]] = []  # the hint, and what was read for it
     for hint in due:
         brought = found.get(hint.record_id)
@@ -145,34 +145,42 @@ def _read(mapping: Mapping, hints: Sequence[Change], world: World, trace: str) -
             outcomes.append(Outcome(hint, Ending.LATER, "read_too_old", "Salesforce does not show the change yet."))
         else:
             ready.append((hint, brought))
-    return outcomes + _apply_read(mapping, ready, found, world, trace)
+    return outcomes + _apply_read(mapping, ready, outside, world, trace)
 
 
-def _fetch(mapping: Mapping, hints: Sequence[Change], world: World) -> dict[str, Change]:
-    """What a read brings; what it cannot see is looked for among the deleted."""
+def _fetch(mapping: Mapping, hints: Sequence[Change], world: World) -> tuple[dict[str, Change], set[str]]:
+    """What a read brings, and which of it is outside of the filter; what it cannot see is looked for among the deleted."""
     if hints:
         refuse_other_org(world.mappings, world.org)
     buried = {h.record_id for h in hints if h.buried}
     alive = {h.record_id for h in hints} - buried
     found: dict[str, Change] = {}
+    outside: Sequence[Change] = ()
     if alive:
         read = world.org.read(mapping, sorted(alive))
         found |= {c.record_id: c for c in read.changes}
         buried = buried | set(read.missing)
     if buried:
-        found |= {c.record_id: c for c in world.org.read(mapping, sorted(buried), deleted=True).changes}
-    return found
+        read = world.org.read(mapping, sorted(buried), deleted=True)
+        outside = read.outside
+        found |= {c.record_id: c for c in (*read.changes, *outside)}
+    return found, {c.record_id for c in outside}
 
 
 def _apply_read(
-    mapping: Mapping, ready: Sequence[tuple[Change, Change]], found: dict[str, Change], world: World, trace: str
+    mapping: Mapping, ready: Sequence[tuple[Change, Change]], outside: set[str], world: World, trace: str
 ) -> list[Outcome]:
-    ids = list(dict.fromkeys(hint.record_id for hint, _ in ready))
-    verdicts = (
-        dict(zip(ids, world.table.apply(mapping, [found[i] for i in ids], read=True), strict=True)) if ids else {}
-    )
+    brought = {change.record_id: change for _, change in ready}
+    inside = [c for i, c in brought.items() if i not in outside]
+    leaving = [c for i, c in brought.items() if i in outside]
+    verdicts: dict[str, Verdict] = {}
+    for some, said in (
+        (inside, world.table.apply(mapping, inside, read=True) if inside else []),
+        (leaving, world.table.let_go(mapping, leaving) if leaving else []),
+    ):
+        verdicts |= dict(zip((c.record_id for c in some), said, strict=True))
     outcomes = [_ended(hint, verdicts[hint.record_id]) for hint, _ in ready]
-    _ask_again([found[i] for i in ids], world, trace)
+    _ask_again(list(brought.values()), world, trace)
     return outcomes
 
 

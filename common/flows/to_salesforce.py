@@ -11,7 +11,7 @@ from common.errors import Transient
 from common.flows.family import in_order
 from common.flows.identity import refuse_other_org
 from common.mapping import Direction, Mapping, Policy
-from common.ports import Log, Mappings, Org, Owed, Sent, Settled, Spent, Table, Verdict
+from common.ports import Log, Mappings, Org, Owed, Read, Sent, Settled, Spent, Table, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,10 @@ def _give_way(changes: Sequence[Change], world: World) -> None:
         if not ids:
             continue
         read = world.org.read(mapping, ids)
-        gone = world.org.read(mapping, read.missing, deleted=True).changes if read.missing else ()
+        rest = world.org.read(mapping, read.missing, deleted=True) if read.missing else Read(())
         try:
-            _wait_for_capture(world.table.apply(mapping, [*read.changes, *gone], read=True))
+            changes = [*read.changes, *rest.changes, *rest.outside]  # a filter tells who has a row, not whose edit wins
+            _wait_for_capture(world.table.apply(mapping, changes, read=True))
         except Transient as exc:
             if exc.reason == "configuration_changed":
                 world.mappings.refresh()

@@ -118,6 +118,7 @@ def _mapping(row: dict[str, Any], listed: dict[str, frozenset[str]]) -> Mapping:
         fields=tuple(_field(f, row["sync_direction"]) for f in row["fields"]),
         policy=Policy(row["conflict_policy"]),
         capture=Capture(row["capture"]),
+        filter=row["filter"] or "",
         configuration=row["configuration_version"],
         listed=listed,
         write_back_external_ids=row["write_back_external_ids"],
@@ -181,6 +182,7 @@ def insert(transaction: Transaction, mapping: Mapping) -> int:
         policy=mapping.policy,
         write_back_external_ids=mapping.write_back_external_ids,
         capture=mapping.capture,
+        filter=mapping.filter or None,
     )
     return int(rows[0][0])
 
@@ -189,6 +191,11 @@ def store_fields(transaction: Transaction, mapping: Mapping) -> None:
     """Store a mapping's fields and relationship columns anew."""
     fields = [_stored(f, mapping.parent_keys) for f in mapping.fields]
     transaction.run(_Q["store_fields"], id=mapping.id, fields=json.dumps(fields))
+
+
+def set_filter(transaction: Transaction, mapping: Mapping, condition: str) -> None:
+    """Hold a mapping to another filter, or to none."""
+    transaction.run(_Q["set_filter"], id=mapping.id, filter=condition or None)
 
 
 def set_capture(transaction: Transaction, mapping: Mapping, capture: Capture) -> None:

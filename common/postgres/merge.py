@@ -33,13 +33,47 @@ class Session:
 
     def settle(self, changes: Sequence[Numbered], read: bool, apply: ApplyStatement) -> list[tuple[int, Verdict]]:
         """Bring each change in; a verdict for each."""
-        self._tx.run(self._sql["origin"], table=self._mapping.table)
-        if self._tx.run(self._sql["configuration"]) != [[self._mapping.configuration]]:
-            raise ConfigurationChanged
+        self._begin()
         held = self._behind([c for _, c in changes]) if self._mapping.is_told_late else set()
         waiting = [(n, _behind(c)) for n, c in changes if c.record_id in held]
         changes = [(n, c) for n, c in changes if c.record_id not in held]
         return waiting + (self._settle(changes, read, apply) if changes else [])
+
+    def _begin(self) -> None:
+        self._tx.run(self._sql["origin"], table=self._mapping.table)
+        if self._tx.run(self._sql["configuration"]) != [[self._mapping.configuration]]:
+            raise ConfigurationChanged
+
+    def let_go(self, changes: Sequence[Change]) -> list[Verdict]:
+        """Delete the rows of records that left the filter, where nobody here waits for anything of theirs."""
+        self._begin()
+        held = self._behind(changes) if self._mapping.is_told_late else set()
+        self._rows = {row["sfid"]: row for row in self._find(changes, {}) if row["sfid"]}
+        self._load_edits()
+        verdicts = [_behind(c) if c.record_id in held else self._leaving(c) for c in changes]
+        leaving = [
+            c for c, v in zip(changes, verdicts, strict=True)
+            if v.outcome and v.outcome.ending is Ending.OUTSIDE and c.record_id in self._rows
+        ]  # fmt: skip
+        if leaving:
+            self._bury(leaving)
+            self._tx.run(self._sql["delete"], sfids=[c.record_id for c in leaving])
+        return verdicts
+
+    def _leaving(self, change: Change) -> Verdict:
+        row, edits = self._rows.get(change.record_id), self._edits_of(change.record_id)
+        if row is not None and not _newer(change, row):
+            written = row["isthmus_written_at"] is not None and change.version[1] < row["isthmus_written_at"]
+            return Verdict(needs_read=True) if written else Verdict(Outcome(change, Ending.STALE))
+        if any(e.state == "sending" for e in edits):
+            return _later(change)
+        if any(e.state != "failed" for e in edits):
+            return Verdict(Outcome(change, Ending.LATER, "edits_first", "The row goes once its edits have arrived."))
+        if edits:
+            return Verdict(
+                Outcome(change, Ending.MERGED, "edits_failed", "The row goes once its failed edits are settled.")
+            )
+        return Verdict(Outcome(change, Ending.OUTSIDE))
 
     def _settle(self, changes: Sequence[Numbered], read: bool, apply: ApplyStatement) -> list[tuple[int, Verdict]]:
         if read:

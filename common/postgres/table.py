@@ -42,6 +42,22 @@ class PostgresTable:
         self.follow_family(mapping, sorted(looks))
         return [v for v in verdicts if v is not None]
 
+    def let_go(self, mapping: Mapping, changes: Sequence[Change]) -> list[Verdict]:
+        """Take away rows whose records were read outside of the mapping's filter; not while edits of them wait.
+
+        A tombstone keeps the row's key, should the record come back.
+
+        Raises:
+            ConfigurationChanged, Transient, Misconfigured: nothing, or whole slices of it, was written; try all again.
+        """
+        verdicts: list[Verdict] = []
+        for start in range(0, len(changes), MAX_BATCH):
+            some = changes[start : start + MAX_BATCH]
+            with self._database.transaction() as transaction:
+                session = merge.Session(transaction, self._of(mapping), mapping, self._now())
+                verdicts += session.let_go(some)
+        return verdicts
+
     def versions(self, mapping: Mapping, ids: Sequence[str]) -> dict[str, tuple[datetime, datetime]]:
         """The versions of the records that have a row; not of one that we wrote since it was read."""
         rows = self._database.at_once(bind(self._of(mapping)["versions"], sfids=sorted(set(ids))))

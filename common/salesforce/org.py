@@ -41,11 +41,18 @@ class SalesforceOrg:
     # -- reading -----------------------------------------------------------------------------------
 
     def read(self, mapping: Mapping, ids: Sequence[str], *, deleted: bool = False) -> Read:
-        """Read records whole, 2,000 a call; with deleted ones fewer, for a query's address is short."""
-        fetch = self._query_all if deleted else self._retrieve
-        changes = [change for part in fetch(mapping, ids) for change in part]
-        seen = {c.record_id for c in changes}
-        return Read(changes, [i for i in ids if i not in seen])
+        """Read records whole, 2,000 a call; with deleted ones, or held to a filter, fewer: a query's address is short."""
+        changes = self._whole(mapping, ids) if mapping.filter or not deleted else []
+        left = _left(ids, changes)
+        others = list(self._query_whole("queryAll", mapping, left)) if deleted and left else []
+        outside = [c for c in others if mapping.filter and c.op is Op.UPSERT]
+        changes += [c for c in others if not (mapping.filter and c.op is Op.UPSERT)]
+        return Read(changes, _left(left, others), outside)
+
+    def _whole(self, mapping: Mapping, ids: Sequence[str]) -> list[Change]:
+        if mapping.filter:
+            return list(self._query_whole("query", mapping, ids))
+        return [change for part in self._retrieve(mapping, ids) for change in part]
 
     def _retrieve(self, mapping: Mapping, ids: Sequence[str]) -> Iterator[list[Change]]:
         for part in parts(ids, MAX_RETRIEVE):
@@ -59,15 +66,16 @@ class SalesforceOrg:
                 raise _unreadable(mapping, exc) from exc
             yield [_change(mapping, record, began) for record in records if record]
 
-    def _query_all(self, mapping: Mapping, ids: Sequence[str]) -> Iterator[list[Change]]:
-        select = f"SELECT {', '.join(mapping.read_fields)}, IsDeleted FROM {mapping.sobject} WHERE Id IN "
-        room = (MAX_URI - len(quote(select))) // len(quote("'001000000000000AAA',"))
+    def _query_whole(self, resource: str, mapping: Mapping, ids: Sequence[str]) -> Iterator[Change]:
+        """By `query` living records that meet the filter, by `queryAll` deleted ones too, whatever the filter says."""
+        select = f"SELECT {', '.join(mapping.read_fields)}, IsDeleted FROM {mapping.sobject} WHERE "
+        room = (MAX_URI - len(quote(select + mapping.among("Id IN ()")))) // len(quote("'001000000000000AAA',"))
         for part in parts(ids, max(1, min(room, MAX_RETRIEVE))):
             began = self._now()
             listed = ",".join(f"'{i}'" for i in part)
-            yield [
-                _change(mapping, record, began) for record in self._query("queryAll", f"{select}({listed})", mapping)
-            ]
+            among = f"Id IN ({listed})"
+            soql = select + (mapping.among(among) if resource == "query" else among)
+            yield from (_change(mapping, record, began) for record in self._query(resource, soql, mapping))
 
     def _query(self, resource: str, soql: str, mapping: Mapping) -> Iterator[dict[str, Any]]:
         try:
@@ -134,6 +142,11 @@ class SalesforceOrg:
                 else:
                     named.append(Item(item.place, replace(item.send, sfid=sfid)))
         return named
+
+
+def _left(ids: Sequence[str], found: Sequence[Change]) -> list[str]:
+    seen = {c.record_id for c in found}
+    return [i for i in ids if i not in seen]
 
 
 def _literal(text: str) -> str:

@@ -11,9 +11,9 @@ from common.errors import Terminal
 from common.mapping import MAX_IDENTIFIER, Capture, Direction, Mapping, Policy, heroku, snake
 from common.postgres import captured, ddl, mappings
 from common.postgres.connect import Database, Transaction
-from common.salesforce import describe, wsdl
+from common.salesforce import conditions, describe, wsdl
 from common.salesforce.session import Session
-from functions.cli import channels, fields, named, parent_key, people
+from functions.cli import channels, fields, filters, named, parent_key, people
 from functions.cli.tables import show
 
 Groups = Any  #: argparse keeps the type of subparsers to itself
@@ -23,6 +23,7 @@ def add_to(groups: Groups) -> None:
     commands = groups.add_parser("mapping", help="what is synced").add_subparsers(metavar="ACTION", required=True)
     _add_create(commands)
     parent_key.add_to(commands)
+    filters.add_to(commands)
     fields.add_to(commands)
     commands.add_parser("list", help="every mapping").set_defaults(run=_list)
     for name, run, text in (
@@ -55,6 +56,7 @@ def _add_create(commands: Groups) -> None:
     create.add_argument("--direction", choices=[d.value for d in Direction], default=Direction.BIDIRECTIONAL.value)
     create.add_argument("--fields", help="API names, separated by commas; default every field that can be mapped")
     fields.add_rules(create)
+    create.add_argument("--where", default="", help="SOQL: only records that meet this condition have rows")
     create.add_argument("--names", choices=["snake", "heroku"], default="snake", help="how columns are named")
     create.add_argument("--external-id", help="default SF_EXTERNAL_ID_FIELD, External_Id__c")
     create.add_argument(
@@ -104,8 +106,11 @@ def _create(chosen: argparse.Namespace, env: config.Environment) -> None:
         orders=ruling.parse(chosen.rule),
     )
     fields.refuse_odd_values(plan.mapping)
-    plan = replace(plan, mapping=replace(plan.mapping, capture=Capture(chosen.capture)))
+    plan = replace(plan, mapping=replace(plan.mapping, capture=Capture(chosen.capture), filter=chosen.where))
     _show_plan(plan)
+    if plan.mapping.filter:
+        with Session(settings) as session:
+            print(f"filter: {plan.mapping.filter} ({conditions.check(session, plan.mapping)} records meet it)")
     if chosen.dry_run:
         print("Nothing was done.")
         return
@@ -165,7 +170,7 @@ def _list(_: argparse.Namespace, env: config.Environment) -> None:
     rows = [
         {
             "object": m.sobject, "table": m.table, "direction": m.direction, "fields": len(m.fields),
-            "external id": m.external_id_field, "policy": m.policy, "state": "active" if m.active else "paused",
+            "external id": m.external_id_field, "policy": m.policy, "filter": m.filter or None, "state": "active" if m.active else "paused",
         }
         for m in found
     ]  # fmt: skip

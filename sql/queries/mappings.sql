@@ -2,7 +2,7 @@
 -- Every mapping, with the configuration's version of the same moment; none is active while everything is paused.
 SELECT m.id, m.sf_object_name, m.pg_table_name, m.sync_direction::text,
        m.is_active AND i.paused_at IS NULL AS is_active, m.key_column,
-       m.external_id_field, m.fields, m.conflict_policy::text, m.write_back_external_ids, m.capture::text,
+       m.external_id_field, m.fields, m.conflict_policy::text, m.write_back_external_ids, m.capture::text, m.filter,
        i.configuration_version
   FROM isthmus.sync_configurations AS m
  CROSS JOIN isthmus.identity AS i
@@ -17,16 +17,22 @@ SELECT sf_object_name, action_id, fields
 -- Store a new mapping.
 INSERT INTO isthmus.sync_configurations
        (sf_object_name, pg_table_name, sync_direction, key_column, external_id_field, fields, conflict_policy,
-        write_back_external_ids, capture, capture_since)
+        write_back_external_ids, capture, capture_since, filter)
 VALUES (:sobject, :table, :direction ::isthmus.sync_direction, :key_column, :external_id_field, :fields ::jsonb,
         :policy ::isthmus.conflict_policy, :write_back_external_ids, :capture ::isthmus.capture,
-        CASE :capture WHEN 'debezium' THEN pg_current_wal_insert_lsn() - '0/0' ELSE 0 END)
+        CASE :capture WHEN 'debezium' THEN pg_current_wal_insert_lsn() - '0/0' ELSE 0 END, :filter ::text)
 RETURNING id;
 
 -- store_fields --
 -- Store a mapping's fields anew.
 UPDATE isthmus.sync_configurations
    SET fields = :fields ::jsonb, updated_at = now()
+ WHERE id = :id;
+
+-- set_filter --
+-- Which records have rows from here on.
+UPDATE isthmus.sync_configurations
+   SET filter = :filter ::text, updated_at = now()
  WHERE id = :id;
 
 -- set_capture --
