@@ -86,6 +86,10 @@ test/load: $(READY) ## 100,000 edits through every fault of a stand-in (some min
 test/e2e: $(READY) ## whole stacks: real data, killed processes, outages
 	$(PYTEST) tests/e2e
 
+.PHONY: test/terraform
+test/terraform: $(READY) ## Terraform: format, schema, its own tests, policies over its plans (needs Terraform; not part of `test`)
+	$(PYTEST) tests/terraform
+
 # Clients that nobody here wrote, with pins of their own: Python packages, Node (a Python package too) and its packages.
 CLIENTS := .venv-clients
 $(CLIENTS)/.ready: tests/clients/requirements.lock tests/clients/package-lock.json

@@ -1,0 +1,22 @@
+output "receivers" {
+  description = "Where Salesforce and your applications send to. The outbound message's endpoint ends in the secret path."
+  value       = { for name, door in local.doors : name => module.door[name].uri if door.public }
+}
+
+output "console" {
+  description = "The page's address, or null."
+  value       = try(module.door["console"].uri, null)
+}
+
+output "environment" {
+  description = "Settings for the command line beside this deployment; secrets are not among them."
+  value = merge(local.settings, local.database_settings, {
+    PULL_STATE   = module.bookmarks.where
+    SCHEDULE_JOB = "projects/${var.project_id}/locations/${var.region}/jobs/${var.prefix}${one([for name, door in local.doors : door.schedule.name if door.reschedules])}"
+  })
+}
+
+output "topology" {
+  description = "Each topic's subscriptions, living and dead."
+  value       = { for name, topic in module.topic : name => topic.subscriptions }
+}

@@ -1,0 +1,170 @@
+# The whole mesh, planned with made-up answers of Google: no account, no network. tests/terraform reads these plans too.
+
+mock_provider "google" {
+  override_during = plan
+
+  mock_data "google_project" {
+    defaults = { number = "123456789012" }
+  }
+
+  mock_resource "google_cloudfunctions2_function" {
+    defaults = { service_config = { uri = "https://door.invalid" } }
+  }
+
+  mock_resource "google_cloud_run_v2_service" {
+    defaults = { uri = "https://door.invalid" }
+  }
+}
+
+variables {
+  cloud_sql_password   = "" # null would do, but not in a test: Terraform wants ephemeral values to be there
+  console_database_url = ""
+  database_direct_url  = ""
+  database_url         = "postgresql://isthmus:secret@db.example.com:5432/app"
+  project_id           = "acme-mesh"
+
+  inbound = {
+    hmac_keys   = ["0123456789abcdef0123456789abcdef"]
+    org_id      = "00D000000000001"
+    secret_path = "fedcba9876543210fedcba9876543210"
+  }
+
+  salesforce = {
+    SF_CLIENT_ID     = "client"
+    SF_CLIENT_SECRET = "secret"
+    SF_LOGIN_URL     = "https://acme.my.salesforce.com"
+  }
+}
+
+run "defaults" {
+  command = plan
+
+  assert {
+    condition     = length(module.schedule) == 3 && length(module.secret) == 3
+    error_message = "three jobs and at most six secrets are free"
+  }
+}
+
+# -- other wishes --------------------------------------------------------------------------------
+
+run "everything" {
+  command = plan
+
+  variables {
+    cloud_sql_password   = "p@ss/word"
+    console              = { people = ["group:ops@example.com"] }
+    console_database_url = "postgresql://console:secret@db.example.com:5432/app"
+    database             = { ca = "-----BEGIN CERTIFICATE-----", cloud_sql = {} }
+    database_direct_url  = "postgresql://isthmus:secret@direct.example.com:5432/app"
+    prefix               = "staging-"
+    settings             = { API_RESERVE = "30", SLEEPY_DATABASE = "true" }
+
+    secret_versions = {
+      CONSOLE_DATABASE_URL = 1
+      DATABASE_DIRECT_URL  = 1
+      DATABASE_URL         = 2
+      INBOUND              = 1
+      SALESFORCE           = 1
+    }
+  }
+}
+
+run "no_grant_to_everybody" {
+  command = plan
+
+  variables {
+    console   = { public = true }
+    public_by = "no_check"
+  }
+
+  expect_failures = [check.console_role]
+}
+
+run "in_seoul" {
+  command = plan
+
+  variables {
+    region = "asia-northeast3"
+  }
+
+  expect_failures = [check.free_region]
+}
+
+run "too_many_connections" {
+  command = plan
+
+  variables {
+    sizes = { upsert_postgres = { max_instances = 10 } }
+  }
+
+  expect_failures = [var.database]
+}
+
+run "more_connections" {
+  command = plan
+
+  variables {
+    database = { max_connections = 66 }
+    sizes    = { upsert_postgres = { max_instances = 10 } }
+  }
+}
+
+run "two_drainers" {
+  command = plan
+
+  variables {
+    sizes = { drain_change_log = { max_instances = 2 } }
+  }
+
+  expect_failures = [var.sizes]
+}
+
+run "a_door_that_does_not_exist" {
+  command = plan
+
+  variables {
+    sizes = { upsert_oracle = { max_instances = 2 } }
+  }
+
+  expect_failures = [var.sizes]
+}
+
+run "a_long_prefix" {
+  command = plan
+
+  variables {
+    prefix = "productive-"
+  }
+
+  expect_failures = [var.prefix]
+}
+
+run "a_guessable_path" {
+  command = plan
+
+  variables {
+    inbound = { hmac_keys = ["0123456789abcdef0123456789abcdef"], org_id = "00D000000000001", secret_path = "salesforce" }
+  }
+
+  expect_failures = [var.inbound]
+}
+
+run "a_secret_among_the_settings" {
+  command = plan
+
+  variables {
+    settings = { DATABASE_URL = "postgresql://isthmus:secret@db.example.com:5432/app" }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "a_console_for_nobody" {
+  command = plan
+
+  variables {
+    console = {}
+  }
+
+  expect_failures = [var.console]
+}

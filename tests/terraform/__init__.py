@@ -1,0 +1,1 @@
+"""Terraform: valid, tested, and held to what the doors need."""
