@@ -9,6 +9,7 @@ RESERVE_PERCENT = 20  #: of the org's daily calls that are left to its other use
 FRESH_SECONDS = 3600.0  #: what the org said of its usage counts that long; then one send finds out anew
 NEAR = 0.8  #: of what we may use: from there on small sends wait until there is more to send
 FULL = 200  #: records that need not wait for company: a whole collection
+LIMIT_REACHED = "request_limit_exceeded"  #: Salesforce's own word: the org's calls of a day are used up
 GATHER_SECONDS = 300.0  #: how long an edit waits for company at most
 
 _OPENS = "It goes by itself then. If that is too late, raise the limit or the cap, or lower API_RESERVE, then `isthmus resume`."

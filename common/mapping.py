@@ -149,6 +149,15 @@ class Mapping:
         """A SOQL condition on records, held to the mapping's filter."""
         return f"{condition} AND ({self.filter})" if self.filter else condition
 
+    def selected(self, action_id: str) -> frozenset[str]:
+        """The fields that an outbound message is known to select; none where nobody has told."""
+        return self.listed.get(action_id) or self.listed.get("") or frozenset()
+
+    def lacking(self, selected: Iterable[str]) -> list[str]:
+        """The fields that a complete change needs beyond these, in the mapping's order."""
+        have = frozenset(selected)
+        return [name for name in self.read_fields if name not in have]
+
     def completed(self, change: Change) -> Map[str, Value] | None:
         """Every mapped field of the change, absent ones filled where their absence is known to mean null.
 
@@ -165,7 +174,7 @@ class Mapping:
             return change.fields
         if not is_id(change.origin):
             return None  # no outbound message: its absent fields say nothing
-        listed = self.listed.get(change.origin) or self.listed.get("") or frozenset()
+        listed = self.selected(change.origin)
         if not listed or not listed.issuperset(change.fields):
             return None  # no list, or one older than the message
         if not listed.issuperset(needed):

@@ -350,6 +350,18 @@ class Allowance:
     closed_until: datetime | None = None  #: the org's limit is used up
 
 
+class Purse(Protocol):
+    """The budget of API calls, which all who call Salesforce share."""
+
+    def allowance(self, mapping: Mapping) -> Allowance:
+        """How many calls the mapping has made, and what all callers know of the org's limit."""
+        ...
+
+    def spend(self, mapping: Mapping, spent: Spent) -> None:
+        """Write down what a mapping's calls cost, and what the org said of its limit."""
+        ...
+
+
 class Log(Protocol):
     """The change log: what Postgres owes Salesforce."""
 

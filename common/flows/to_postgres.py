@@ -1,15 +1,17 @@
 """Road A, second half: changes from Salesforce become rows; hints are read first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from common import budget
 from common.change import UNSTAMPED, Change, Ending, Op, Outcome, Side
 from common.clock import Clock
 from common.errors import Transient
+from common.flows.definitions import Definitions
 from common.flows.identity import refuse_other_org
 from common.mapping import Direction, Mapping
-from common.ports import Graveyard, Mappings, Org, Table, Topic, Verdict
+from common.ports import Graveyard, Mappings, Org, Purse, Sent, Table, Topic, Verdict
 
 REREAD = timedelta(seconds=2)  #: a stamp has whole seconds: a read that began this close to it may have missed an edit
 TOPIC = "salesforce-changes"
@@ -32,6 +34,9 @@ class World:
     graveyard: Graveyard
     topic: Topic  #: where reads that must be repeated are asked for
     now: Clock
+    purse: Purse | None = None  #: what reads may cost; unset: whatever they do
+    reserve_percent: int = budget.RESERVE_PERCENT  #: of the org's daily calls, left to its other users
+    definitions: Definitions = field(default_factory=lambda: Definitions(lambda _: None))
 
 
 def apply(changes: Sequence[Change], world: World, *, trace: str = "") -> list[Outcome]:
@@ -79,7 +84,7 @@ def _into(mapping: Mapping, changes: Sequence[Change], world: World, trace: str)
 
 
 def _bring(mapping: Mapping, changes: Sequence[Change], world: World, trace: str) -> list[Outcome]:
-    whole, hints = _sorted_out(mapping, changes)
+    whole, hints = _sorted_out(mapping, changes, world.definitions)
     outcomes, wishes = _judge(whole, world.table.apply(mapping, whole) if whole else [])
     known, hints = _known(mapping, hints, world)
     outcomes += known
@@ -89,11 +94,16 @@ def _bring(mapping: Mapping, changes: Sequence[Change], world: World, trace: str
     return outcomes
 
 
-def _sorted_out(mapping: Mapping, changes: Sequence[Change]) -> tuple[list[Change], list[Change]]:
+def _sorted_out(
+    mapping: Mapping, changes: Sequence[Change], definitions: Definitions
+) -> tuple[list[Change], list[Change]]:
     """Complete ones, and mere hints. A pushed deletion is a hint too: the record may have come back."""
     whole, hints = [], []
     for change in changes:
-        fields = mapping.completed(change) if change.op is Op.UPSERT and not change.buried else None
+        pushed = change.op is Op.UPSERT and not change.buried
+        fields = mapping.completed(change) if pushed else None
+        if fields is None and pushed:
+            definitions.judge(mapping, change)
         if fields is None:
             hints.append(change.hint(buried=change.op is Op.DELETE))
         else:
@@ -135,7 +145,9 @@ def _read(mapping: Mapping, hints: Sequence[Change], world: World, trace: str) -
     early = [h for h in hints if _too_early(h, world.now())]
     due = [h for h in hints if h not in early]
     outcomes = [Outcome(h, Ending.LATER, "too_early", "It is read again once its second is over.") for h in early]
-    found, outside = _fetch(mapping, due, world)
+    if refusal := _too_dear(mapping, due, world):
+        return outcomes + [Outcome(h, Ending.LATER, refusal.reason, refusal.hint, refusal.detail) for h in due]
+    found, outside = _paid(mapping, due, world)
     ready: list[tuple[Change, Change]] = []  # the hint, and what was read for it
     for hint in due:
         brought = found.get(hint.record_id)
@@ -146,6 +158,28 @@ def _read(mapping: Mapping, hints: Sequence[Change], world: World, trace: str) -
         else:
             ready.append((hint, brought))
     return outcomes + _apply_read(mapping, ready, outside, world, trace)
+
+
+def _too_dear(mapping: Mapping, hints: Sequence[Change], world: World) -> Sent | None:
+    """Why no call may be made for them now: then their message comes again, and waits where nothing is lost."""
+    if not hints or world.purse is None:
+        return None
+    return budget.refusal(world.purse.allowance(mapping), world.reserve_percent, (), world.now())
+
+
+def _paid(mapping: Mapping, hints: Sequence[Change], world: World) -> tuple[dict[str, Change], set[str]]:
+    """Fetch, and write down what it cost, whatever came of it."""
+    world.org.spent()  # what this thread called before was for others
+    closed_until = None
+    try:
+        return _fetch(mapping, hints, world)
+    except Transient as exc:
+        if exc.reason == budget.LIMIT_REACHED:
+            closed_until = world.now() + timedelta(seconds=budget.FRESH_SECONDS)
+        raise
+    finally:
+        if world.purse is not None:
+            world.purse.spend(mapping, replace(world.org.spent(), closed_until=closed_until))
 
 
 def _fetch(mapping: Mapping, hints: Sequence[Change], world: World) -> tuple[dict[str, Change], set[str]]:

@@ -11,7 +11,8 @@ from common.change import Outcome
 from common.errors import Transient
 from common.mapping import Mapping
 from common.ports import Batch, BulkJob, Entry, Owed, Sent, SfJob, Spent
-from common.postgres.change_log import ChangeLog, spend
+from common.postgres.api_limit import spend
+from common.postgres.change_log import ChangeLog
 from common.postgres.connect import Database
 from common.postgres.edits import claimed_again, entry, one_way
 from common.postgres.queries import bind, load

@@ -4,7 +4,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -24,16 +24,16 @@ from common.ports import (
     Spent,
 )
 from common.postgres import guard, parents, waiting
+from common.postgres.api_limit import Purse, spend
 from common.postgres.connect import Database, Transaction
 from common.postgres.dead_letters import bury, heal
 from common.postgres.edits import as_change, by_record, entry, lives_on, never_sent, one_way, parents_first, to_owed
-from common.postgres.queries import as_json, bind, identifier, load
+from common.postgres.queries import as_json, identifier, load
 from common.postgres.siblings import with_parents
 
 TOPIC = "postgres-changes"
 
 _Q = load("change_log")
-_API = load("api_usage")
 
 
 class ChangeLog:
@@ -205,8 +205,7 @@ class ChangeLog:
 
     def allowance(self, mapping: Mapping) -> Allowance:
         """How many calls the mapping has made today, and what all senders know of the org's limit."""
-        found = self._database.at_once(bind(_API["allowance"], mapping_id=mapping.id, today=_day(self._now())))
-        return Allowance(*found[0]) if found else Allowance()
+        return Purse(self._database, self._now).allowance(mapping)
 
     def settle(self, mapping: Mapping, settled: Sequence[Settled], spent: Spent = NOTHING) -> bool:
         """Write down how Salesforce took them: states, ids, when we wrote, dead letters; in one transaction.
@@ -280,15 +279,6 @@ class ChangeLog:
         if sent:
             tx.run(_named(mapping, "write_back"), sent=as_json(sent), now=self._now(), table=mapping.table)
             tx.run(_Q["note_dead"], table=mapping.table, sent=as_json(sent), now=self._now())
-
-
-def spend(tx: Transaction, mapping: Mapping, spent: Spent, now: datetime) -> None:
-    tx.run(_API["count"], mapping_id=mapping.id, today=_day(now), calls=spent.calls)
-    tx.run(_API["note"], used=spent.used, allowed=spent.allowed, closed_until=spent.closed_until, now=now)
-
-
-def _day(now: datetime) -> str:
-    return now.astimezone(UTC).date().isoformat()
 
 
 def _named(mapping: Mapping, query: str) -> str:

@@ -77,7 +77,7 @@ def read(transaction: Transaction) -> tuple[Mapping, ...]:
     """Read all mappings."""
     rows = transaction.dicts(_Q["mappings"])
     lists: dict[str, dict[str, frozenset[str]]] = {}
-    for listed in transaction.dicts(_Q["outbound_messages"]):
+    for listed in outbound_messages(transaction):
         lists.setdefault(listed["sf_object_name"].lower(), {})[listed["action_id"]] = frozenset(listed["fields"])
     return _related([_mapping(row, lists.get(row["sf_object_name"].lower(), {})) for row in rows])
 
@@ -233,6 +233,11 @@ def paused_all(transaction: Transaction) -> dict[str, Any] | None:
 def register_outbound_message(transaction: Transaction, sobject: str, action_id: str, fields: list[str]) -> None:
     """Store which fields an outbound message selects."""
     transaction.run(_Q["register_outbound_message"], sobject=sobject, action_id=action_id, fields=fields)
+
+
+def outbound_messages(transaction: Transaction) -> list[dict[str, Any]]:
+    """What is known of each outbound message: sf_object_name, action_id ('' for any), fields, registered_at."""
+    return transaction.dicts(_Q["outbound_messages"])
 
 
 def bind_org(transaction: Transaction, org_id: str) -> None:

@@ -15,6 +15,7 @@ from functions.cli import (
     deletes,
     failures,
     mapping,
+    outbound,
     pause,
     prune,
     pull,
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for module in (
         database,
         mapping,
+        outbound,
         pause,
         failures,
         conflicts,

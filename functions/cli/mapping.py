@@ -1,17 +1,16 @@
-"""Commands on mappings: create from describe, list, pause, resume, delete; and outbound messages' field lists."""
+"""Commands on mappings: create from describe, list, pause, resume, delete."""
 
 import argparse
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from common import config, ids, ruling
+from common import config, ruling
 from common.errors import Terminal
 from common.mapping import MAX_IDENTIFIER, Capture, Direction, Mapping, Policy, heroku, snake
 from common.postgres import captured, ddl, mappings
 from common.postgres.connect import Database, Transaction
-from common.salesforce import conditions, describe, wsdl
+from common.salesforce import conditions, describe
 from common.salesforce.session import Session
 from functions.cli import channels, fields, filters, named, parent_key, people
 from functions.cli.tables import show
@@ -40,11 +39,6 @@ def add_to(groups: Groups) -> None:
     capturing.add_argument("object", help="API name, or schema.table")
     capturing.add_argument("capture", choices=[c.value for c in Capture])
     capturing.set_defaults(run=_recapture)
-    outbound = groups.add_parser("outbound-message", help="which fields an outbound message selects")
-    register = outbound.add_subparsers(metavar="ACTION", required=True).add_parser("register", help="read its WSDL")
-    register.add_argument("wsdl", type=Path, help="the file that Setup offers as 'Click for WSDL'")
-    register.add_argument("--action-id", default="", help="04k...; only where an object has several messages")
-    register.set_defaults(run=_register)
 
 
 def _add_create(commands: Groups) -> None:
@@ -235,20 +229,3 @@ def _delete(chosen: argparse.Namespace, env: config.Environment) -> None:
         if unsent[m.id]:
             print(f"note: {unsent[m.id]} edits had not arrived in Salesforce; they are not sent any more")
     channels.write_down(env, left)
-
-
-def _register(chosen: argparse.Namespace, env: config.Environment) -> None:
-    try:
-        text = chosen.wsdl.read_bytes()
-    except OSError as exc:
-        raise Terminal("wsdl_unreadable", str(exc), "Name the file that Setup offers as 'Click for WSDL'.") from exc
-    action = ids.to_18(chosen.action_id) if ids.is_id(chosen.action_id) else chosen.action_id
-    sobject, selected = wsdl.parse(text)
-    with Database(config.database(env)) as database, database.transaction() as tx:
-        mapped = [m for m in mappings.read(tx) if m.sobject.lower() == sobject.lower()]
-        mappings.register_outbound_message(tx, sobject, action, selected)
-    print(f"{sobject}: {len(selected)} fields are known to be in the message.")
-    for m in mapped:
-        missing = [name for name in m.read_fields if name not in selected]
-        if missing:
-            print(f"note: {m.table} maps more than the message selects; each change costs a read: {', '.join(missing)}")

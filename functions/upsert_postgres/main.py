@@ -2,13 +2,16 @@
 
 import os
 from collections.abc import Sequence
+from functools import partial
 
 import flask
 import functions_framework
 
-from common import clock, codec, config, health
+from common import clock, codec, config, health, log
 from common.change import Outcome
 from common.flows import to_postgres
+from common.flows.definitions import Definitions
+from common.postgres.api_limit import Purse
 from common.postgres.connect import Database
 from common.postgres.dead_letters import DeadLetters
 from common.postgres.mappings import MappingBook
@@ -20,9 +23,10 @@ from common.salesforce.session import Session
 
 DOOR = "upsert_postgres"
 
-database_settings, salesforce, topics = config.read(
-    DOOR, os.environ, lambda env: (config.database(env), config.salesforce(env), config.topics(env))
-)
+database_settings, salesforce, topics, reserve = config.read(
+    DOOR, os.environ,
+    lambda env: (config.database(env), config.salesforce(env), config.topics(env), config.api_reserve(env)),
+)  # fmt: skip
 database = Database(database_settings)
 letters = DeadLetters(database)
 world = to_postgres.World(
@@ -32,6 +36,9 @@ world = to_postgres.World(
     graveyard=letters,
     topic=PubsubTopic(topics.salesforce_changes),
     now=clock.now,
+    purse=Purse(database),
+    reserve_percent=reserve,
+    definitions=Definitions(partial(log.trouble, DOOR)),
 )
 
 

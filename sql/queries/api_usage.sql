@@ -53,7 +53,6 @@ SELECT m.sf_object_name AS object, m.pg_table_name AS "table", coalesce(u.calls,
   LEFT JOIN isthmus.api_usage AS u
     ON u.sync_config_id = m.id
    AND u.day = :today ::date
- WHERE m.sync_direction <> 'SF_TO_PG'
  ORDER BY m.id
 
 -- org --

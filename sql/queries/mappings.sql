@@ -10,8 +10,9 @@ SELECT m.id, m.sf_object_name, m.pg_table_name, m.sync_direction::text,
 
 -- outbound_messages --
 -- The known field lists of outbound messages.
-SELECT sf_object_name, action_id, fields
-  FROM isthmus.outbound_message;
+SELECT sf_object_name, action_id, fields, registered_at
+  FROM isthmus.outbound_message
+ ORDER BY sf_object_name, action_id;
 
 -- insert_mapping --
 -- Store a new mapping.

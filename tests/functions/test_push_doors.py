@@ -12,7 +12,7 @@ from common.postgres.connect import Database
 from common.postgres.dead_letters import DeadLetters
 from functions.cli.main import main
 from tests.conftest import _execute
-from tests.fakes.factories import NOON, a_change
+from tests.fakes.factories import ACTION, NOON, a_change
 from tests.functions.conftest import DOORS, Door, topic_name
 from tests.stack.broker.client import Client
 from tests.standin.driving import Standin
@@ -178,3 +178,28 @@ def test_the_keeper_knows_its_topics(open_door: OpenDoor) -> None:
         "Expected the path /<topic>, one of salesforce-changes, postgres-changes, work; got /elsewhere."
         in answers[1].text
     )
+
+
+def test_a_read_that_the_budget_forbids_comes_again(
+    open_door: OpenDoor, mapped: None, database: Database, standin: Standin
+) -> None:
+    """503 and no call while the org's calls are spent; then the row. That the message lacks fields is said once."""
+    made = standin.rest("POST", "sobjects/Account", {"Name": "Read"}).json()["id"]
+    door = open_door("upsert_postgres")
+    hint = a_change(record_id=made, origin=ACTION, fields={MODSTAMP: NOON.isoformat(), "Name": "Told"})
+    rows(database, "UPDATE isthmus.api_limit SET used = 80, allowed = 100, seen_at = now()")
+    standin.control("DELETE", "calls")
+
+    held = [door.push_changes(hint).status_code for _ in range(2)]
+    calls = standin.control("GET", "calls")
+    rows(database, "UPDATE isthmus.api_limit SET used = NULL, allowed = NULL, seen_at = NULL")
+    read = door.push_changes(hint).status_code
+
+    assert ([503, 503], 204) == (held, read)
+    assert [] == [call for call in calls if "sobjects" in call["path"]]
+    assert [["Read"]] == rows(database, f"SELECT name FROM salesforce.account WHERE sfid = '{made}'")
+    assert [["Account", 1]] == rows(database, "SELECT 'Account', calls FROM isthmus.api_usage")
+    warned = [line for line in door.lines() if line["event"] == "trouble"]
+    assert ["message_unregistered"] == [line["reason"] for line in warned]
+    reasons = [line["reason"] for line in door.lines() if line["event"] == "change"]
+    assert ["api_reserve", "api_reserve", ""] == reasons
