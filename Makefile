@@ -42,7 +42,7 @@ standin: $(READY) ## start the Salesforce stand-in alone, on ports 8090 and 8091
 	@$(BIN)/python -m tests.standin --port 8090 --grpc-port 8091
 
 .PHONY: test
-test: check verify/schema test/unit test/property test/contract test/conformance test/integration test/pooler test/functions test/e2e ## everything that can run on this machine
+test: check verify/schema test/unit test/property test/contract test/conformance test/integration test/functions test/e2e ## everything that can run on this machine
 
 .PHONY: check
 check: lint types imports verify/proto ## what needs no running: style, types, who imports whom, generated stubs
@@ -60,7 +60,7 @@ types: $(READY) ## mypy, strict
 imports: $(READY) ## import-linter: the core knows nobody
 	$(BIN)/lint-imports
 
-.PHONY: test/unit test/property test/contract test/conformance test/integration test/pooler test/functions test/load test/e2e
+.PHONY: test/unit test/property test/contract test/conformance test/integration test/functions test/load test/e2e
 test/unit: $(READY) ## milliseconds
 	$(PYTEST) tests/unit
 test/property: $(READY) ## laws, tried on made-up cases (Hypothesis)
@@ -73,18 +73,17 @@ test/integration: $(READY) ## with a real Postgres, broker and stand-in
 	$(PYTEST) $(SPREAD) tests/integration
 # Those ask little of Postgres, or the same as others do.
 NO_POOLER := broker pull login sending siblings bulk refused_fields mapping_cli operate_cli
-test/pooler: $(READY) ## the integration suite again, through PgBouncer in transaction mode
+test/pooler: $(READY) ## the integration suite again, through PgBouncer in transaction mode (not part of `make test`)
 	@PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null \
 	    && ISTHMUS_POOLER=1 $(PYTEST) $(SPREAD) tests/integration $(NO_POOLER:%=--ignore-glob='*test_%*') \
 	    || { PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null && exit 1; \
 	         echo "SKIPPED test/pooler: PgBouncer is not installed (Debian: apt-get install pgbouncer)"; }
-# Not spread: gunicorn's control socket is one for a home, and doors that start at the same moment fight for it.
 test/functions: $(READY) ## each door under functions-framework
-	$(PYTEST) tests/functions
+	$(PYTEST) $(SPREAD) tests/functions
 test/load: $(READY) ## 100,000 edits through every fault of a stand-in (some minutes; not part of `make test`)
 	$(PYTEST) -s tests/load
 test/e2e: $(READY) ## whole stacks: real data, killed processes, outages
-	$(PYTEST) tests/e2e
+	$(PYTEST) $(SPREAD) tests/e2e
 
 .PHONY: test/terraform
 test/terraform: $(READY) ## Terraform: format, schema, its own tests, policies over its plans (needs Terraform; not part of `test`)

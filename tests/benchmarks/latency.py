@@ -15,8 +15,8 @@ from common.postgres.connect import Connection, run
 from tests.benchmarks import database
 from tests.benchmarks.measure import Scale, percentile
 from tests.benchmarks.table import Row
-from tests.e2e.conftest import free_offset
 from tests.stack import emulator, sample
+from tests.stack.ports import free_offset
 from tests.stack.stack import Stack, running
 
 P50_MS, P99_MS = 150, 1000

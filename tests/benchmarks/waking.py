@@ -16,7 +16,7 @@ from tests.benchmarks.costs import FREE_VCPU_SECONDS, NEON_CU_HOURS, WAYS
 from tests.benchmarks.latency import World, row
 from tests.benchmarks.measure import Scale
 from tests.benchmarks.table import Row
-from tests.e2e.conftest import free_offset
+from tests.stack.ports import free_offset
 from tests.stack.stack import HMAC_KEY, Stack, running
 
 WARM_UP = 10

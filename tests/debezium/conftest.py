@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import free_offset
 from tests.stack import sample, topology
+from tests.stack.ports import free_offset
 from tests.stack.process import ROOT, Child, clean_environment
 from tests.stack.stack import Stack
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack import emulator, ports, sample
-from tests.stack.process import takes_connections
-from tests.stack.stack import DOORS, Stack
+from tests.stack import emulator, sample
+from tests.stack.ports import free_offset
+from tests.stack.stack import Stack
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "salesforce"
 
@@ -45,15 +45,6 @@ def start(tmp_path: Path) -> Iterator[MakeStack]:
     yield make
     for stack in stacks:
         stack.stop()
-
-
-def free_offset() -> int:
-    """An offset that moves every port to where nobody listens."""
-    wanted = [ports.POSTGRES, ports.PUBSUB, ports.SCHEDULER, ports.STANDIN, *(ports.door(d) for d in DOORS)]
-    for offset in range(2000, 50_000, 50):
-        if not any(takes_connections(port + offset) for port in wanted):
-            return offset
-    raise RuntimeError("no free ports")
 
 
 @pytest.fixture

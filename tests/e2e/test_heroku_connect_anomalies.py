@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import free_offset
 from tests.stack import sample
+from tests.stack.ports import free_offset
 from tests.stack.stack import Stack, running
 
 pytestmark = pytest.mark.timeout(300)

@@ -3,12 +3,12 @@
 import subprocess
 import sys
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from common import health
+from functions.cli.main import main
 from tests.stack.process import ROOT, clean_environment
 from tests.standin.driving import Standin
 
@@ -44,16 +44,17 @@ def refused(*arguments: str, **settings: str) -> str:
     return line
 
 
-def test_every_command_explains_itself() -> None:
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """--help names every subcommand and exits with 0."""
-    with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda command: isthmus(*command, "--help"), COMMANDS))
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--help"])
 
-    for command, got in zip(COMMANDS, answers, strict=True):
-        assert (0, "") == (got.returncode, got.stderr)
-        assert got.stdout.startswith("usage: " + " ".join(["isthmus", *command]))
-        deeper = {c[-1] for c in COMMANDS if c and c[:-1] == command}
-        assert not [name for name in deeper if name not in got.stdout]
+    got = capsys.readouterr()
+    assert (0, "") == (ended.value.code, got.err)
+    assert got.out.startswith("usage: " + " ".join(["isthmus", *command]))
+    deeper = {c[-1] for c in COMMANDS if c and c[:-1] == command}
+    assert not [name for name in deeper if name not in got.out]
 
 
 def test_it_tells_its_version() -> None:

@@ -1,6 +1,11 @@
 """Where everything listens: loopback only, each port moved by PORT_OFFSET."""
 
+import fcntl
 import os
+import tempfile
+from pathlib import Path
+
+from tests.stack.process import takes_connections
 
 DOORS = (
     "receive_outbound_message",
@@ -37,3 +42,27 @@ def offset() -> int:
 
 def door(name: str) -> int:
     return FIRST_DOOR + DOORS.index(name)
+
+
+def free_offset() -> int:
+    """An offset that moves every port to where nobody listens, and that nobody else is given while this process lives.
+
+    Raises:
+        RuntimeError: there is none.
+    """
+    wanted = [POSTGRES, PUBSUB, SCHEDULER, STANDIN, STANDIN_EVENTS, *(door(name) for name in DOORS)]
+    for moved in range(2000, 50_000, 50):
+        if _reserve(moved) and not any(takes_connections(port + moved) for port in wanted):
+            return moved
+    raise RuntimeError("no free ports")
+
+
+def _reserve(moved: int) -> bool:
+    """Hold a lock file's lock until this process ends."""
+    lock = os.open(Path(tempfile.gettempdir(), f"isthmus-ports-{moved}.lock"), os.O_CREAT | os.O_RDWR)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return False
+    return True

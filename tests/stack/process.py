@@ -1,10 +1,12 @@
 """Child processes: started with a clean environment, their output in a file, waited for until they answer."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -55,13 +57,15 @@ class Child:
         self._command = command
         self._environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
+        self._runtime: str | None = None
 
     def start(self) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        self._runtime = self._runtime or tempfile.mkdtemp(prefix="isthmus-")  # gunicorn's control socket is in there
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
-                [str(part) for part in self._command], cwd=self._folder, env=self._environment,
-                stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+                [str(part) for part in self._command], cwd=self._folder,
+                env=self._environment | {"XDG_RUNTIME_DIR": self._runtime}, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
             )  # fmt: skip
 
     @property
@@ -71,11 +75,18 @@ class Child:
     def kill(self) -> None:
         """kill -9, the whole group, whether its head still lives or not."""
         self._signal(signal.SIGKILL)
+        self._forget_runtime()
 
     def stop(self, seconds: float = 10.0) -> None:
         """SIGTERM; SIGKILL where that is not heard in time."""
         self._signal(signal.SIGTERM, seconds)
         self._signal(signal.SIGKILL)
+        self._forget_runtime()
+
+    def _forget_runtime(self) -> None:
+        if self._runtime:
+            shutil.rmtree(self._runtime, ignore_errors=True)
+            self._runtime = None
 
     def _signal(self, number: signal.Signals, seconds: float = 10.0) -> None:
         if self._process is None:

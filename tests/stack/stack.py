@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -204,8 +205,9 @@ class Stack:
 
     def stop(self) -> None:
         """Stop everything that runs; the state stays."""
-        for child in (self.follower, self.scheduler, *self.doors.values(), self.standin, self.pubsub):
-            child.stop()
+        for together in ((self.follower, self.scheduler, *self.doors.values()), (self.standin, self.pubsub)):
+            with ThreadPoolExecutor(len(together)) as pool:
+                list(pool.map(Child.stop, together))
         self.postgres.stop()
 
     def write_environment(self) -> None:
