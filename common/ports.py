@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from common.change import Change, Op, Outcome, Value
-from common.mapping import Mapping
+from common.mapping import Field, Mapping
 
 
 class Mappings(Protocol):
@@ -268,6 +268,54 @@ class Table(Protocol):
 
     def versions(self, mapping: Mapping, ids: Sequence[str]) -> Map[str, tuple[datetime, datetime]]:
         """(SystemModstamp, read_at) of the records that have a row; not of one that we wrote since it was read."""
+        ...
+
+
+# -- refills -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Refill:
+    """Fields that are read again for every row, as far as that is."""
+
+    mapping: Mapping
+    fields: tuple[Field, ...]  #: those that are still mapped
+    names: tuple[str, ...]
+    after_id: str  #: every record up to this one was read
+
+
+class Refills(Protocol):
+    """The refills under way, and the rows that they fill."""
+
+    def open(self) -> Sequence[Refill]:
+        """Those of active mappings, the oldest first."""
+        ...
+
+    def fill(self, refill: Refill, read: Sequence[Change]) -> tuple[int, Sequence[str]]:
+        """Write the fields into the rows that the read is newer than, and move on behind it.
+
+        Returns:
+            How many rows were written, and the records that must be read whole.
+
+        Raises:
+            Transient: nothing was written; it may be tried again.
+        """
+        ...
+
+    def end(self, refill: Refill) -> None:
+        """Every record was read."""
+        ...
+
+
+class Pages(Protocol):
+    """An org, read from its first record to its last."""
+
+    def page(self, mapping: Mapping, fields: Sequence[Field], after_id: str, limit: int) -> Sequence[Change]:
+        """The next living records by id, with SystemModstamp and these fields only.
+
+        Raises:
+            Transient, Misconfigured: nothing was read.
+        """
         ...
 
 

@@ -595,6 +595,16 @@ CREATE TABLE isthmus.own_transaction (
     made_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+-- Name: refill; Type: TABLE; Schema: isthmus; Owner: -
+
+CREATE TABLE isthmus.refill (
+    sync_config_id integer NOT NULL,
+    fields text[] NOT NULL,
+    after_id character varying(18) DEFAULT ''::character varying NOT NULL COLLATE pg_catalog."C",
+    filled bigint DEFAULT 0 NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 -- Name: stopped_field; Type: TABLE; Schema: isthmus; Owner: -
 
 CREATE TABLE isthmus.stopped_field (
@@ -767,6 +777,11 @@ ALTER TABLE ONLY isthmus.outbound_message
 ALTER TABLE ONLY isthmus.own_transaction
     ADD CONSTRAINT own_transaction_pkey PRIMARY KEY (transaction_id, table_name);
 
+-- Name: refill refill_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.refill
+    ADD CONSTRAINT refill_pkey PRIMARY KEY (sync_config_id);
+
 -- Name: stopped_field stopped_field_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
 
 ALTER TABLE ONLY isthmus.stopped_field
@@ -894,6 +909,11 @@ ALTER TABLE ONLY isthmus.bulk_job
 
 ALTER TABLE ONLY isthmus.conflict
     ADD CONSTRAINT conflict_sync_config_id_fkey FOREIGN KEY (sync_config_id) REFERENCES isthmus.sync_configurations(id) ON DELETE CASCADE;
+
+-- Name: refill refill_sync_config_id_fkey; Type: FK CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.refill
+    ADD CONSTRAINT refill_sync_config_id_fkey FOREIGN KEY (sync_config_id) REFERENCES isthmus.sync_configurations(id) ON DELETE CASCADE;
 
 -- Name: stopped_field stopped_field_sync_config_id_fkey; Type: FK CONSTRAINT; Schema: isthmus; Owner: -
 

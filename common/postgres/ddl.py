@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from common.family import ParentKey
-from common.mapping import Capture, Direction, Mapping
+from common.mapping import Capture, Direction, Field, Mapping
 from common.postgres.connect import Transaction
 from common.postgres.queries import identifier, literal, load
 from common.postgres.values import COLUMN_TYPE
@@ -32,6 +32,15 @@ def add_parent_keys(mapping: Mapping, keys: Sequence[ParentKey]) -> list[str]:
         statements += [_Q[name] for name in ("end_capture", *_CAPTURE[mapping.capture])]
     names = _names(mapping)
     return [_fill(statement, names) for statement in statements]
+
+
+def add_fields(mapping: Mapping, fields: Sequence[Field]) -> list[str]:
+    """What a mapping needs for more fields, in one transaction with the mapping; its triggers are made anew as well."""
+    columns = [{"column": identifier(f.column), "type": COLUMN_TYPE[f.kind]} for f in fields]
+    statements = [_fill(_Q["column"], names) for names in columns]
+    if mapping.direction is not Direction.SF_TO_PG:
+        statements += [_Q[name] for name in ("end_capture", *_CAPTURE[mapping.capture])]
+    return [_fill(statement, _names(mapping)) for statement in statements]
 
 
 def change_capture(before: Mapping, after: Mapping) -> list[str]:

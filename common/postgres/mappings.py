@@ -13,7 +13,7 @@ from common.family import Child, ParentKey
 from common.mapping import Capture, Direction, Field, Kind, Mapping, Policy
 from common.postgres import identity
 from common.postgres.connect import Database, Transaction
-from common.postgres.queries import load
+from common.postgres.queries import identifier, load
 
 PAUSE_SECONDS = 20.0  #: how long a pause is believed without looking: waiting messages must not keep a database awake
 
@@ -191,6 +191,14 @@ def store_fields(transaction: Transaction, mapping: Mapping) -> None:
     """Store a mapping's fields and relationship columns anew."""
     fields = [_stored(f, mapping.parent_keys) for f in mapping.fields]
     transaction.run(_Q["store_fields"], id=mapping.id, fields=json.dumps(fields))
+
+
+def edits_of(transaction: Transaction, mapping: Mapping, columns: Sequence[str]) -> int:
+    """How many edits of these columns Salesforce has not got yet. Waits for writers, and keeps new ones out."""
+    if mapping.direction is Direction.SF_TO_PG:
+        return 0
+    transaction.run_bound(f"LOCK TABLE {identifier(mapping.table)} IN SHARE ROW EXCLUSIVE MODE")
+    return int(transaction.run(_Q["edits_of"], table=mapping.table, columns=list(columns))[0][0])
 
 
 def set_filter(transaction: Transaction, mapping: Mapping, condition: str) -> None:

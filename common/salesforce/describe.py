@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping as Map
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from common.change import MODSTAMP
@@ -161,6 +161,44 @@ def _no_parent_key(field: Field, known: Map[str, str]) -> str:
     if field.refers_to[0] not in known:
         return f"{field.refers_to[0]} is not mapped with an external id: map it first"
     return ""
+
+
+def more_fields(
+    described: dict[str, Any], mapping: Mapping, orders: Map[str, Order], *, style: str
+) -> tuple[Mapping, tuple[Field, ...]]:
+    """The mapping with fields that join it, and those fields.
+
+    Args:
+        orders: What is wanted of each new field, by name.
+
+    Raises:
+        Misconfigured: a field does not exist, cannot be mapped, is mapped already, or a rule cannot be kept.
+    """
+    fields = {f["name"]: f for f in described["fields"]}
+    _refuse_unknown(mapping.sobject, list(orders), fields)
+    ours = _OURS | {mapping.external_id_field}
+    has = sorted(n for n in orders if n in ours or n in mapping.by_name)
+    why = {n: reason for n in orders if (reason := _why_not(fields[n]))}
+    if has or why or not orders:
+        trouble = f"{has[0]} is mapped already" if has else "; ".join(f"{n} ({w})" for n, w in why.items())
+        raise Misconfigured("field", trouble or "no field is named", "Name fields that are not mapped yet.")
+    taken = SYSTEM_COLUMNS | {mapping.key_column} | {f.column for f in mapping.written}
+    columns = columns_for(list(orders), style=style, taken=taken)
+    new = [_field(fields[n], columns[n]) for n in orders]
+    laid = lay(replace(mapping, fields=(*mapping.fields, *new)), orders, picklists(described))
+    return laid, laid.fields[-len(new) :]
+
+
+def ruled(described: dict[str, Any], mapping: Mapping, orders: Map[str, Order]) -> Mapping:
+    """The mapping with other rules on some of its fields.
+
+    Raises:
+        Misconfigured: a field is not mapped, is gone, or a rule cannot be kept.
+    """
+    fields = {f["name"]: f for f in described["fields"]}
+    _refuse_unknown(mapping.sobject, list(orders), fields)
+    fresh = tuple(_field(fields[f.name], f.column) if f.name in orders else f for f in mapping.fields)
+    return lay(replace(mapping, fields=fresh), orders, picklists(described))
 
 
 def more_parent_keys(

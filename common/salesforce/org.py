@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from common import clock
 from common.change import MODSTAMP, Change, Op, Side
 from common.errors import Misconfigured, Transient, Unknown
-from common.mapping import ID, Mapping
+from common.mapping import ID, Field, Mapping
 from common.ports import Read, Send, Sent, Spent
 from common.salesforce.collection import Answers, Item, parts
 from common.salesforce.errors import refused
@@ -53,6 +54,14 @@ class SalesforceOrg:
         if mapping.filter:
             return list(self._query_whole("query", mapping, ids))
         return [change for part in self._retrieve(mapping, ids) for change in part]
+
+    def page(self, mapping: Mapping, fields: Sequence[Field], after_id: str, limit: int) -> list[Change]:
+        """The next living records by id, with SystemModstamp and these fields only."""
+        names = [MODSTAMP, *(f.name for f in fields)]
+        among = mapping.among(f"Id > '{after_id}'" if after_id else "Id != NULL")
+        soql = f"SELECT Id, {', '.join(names)} FROM {mapping.sobject} WHERE {among} ORDER BY Id LIMIT {limit}"
+        began = self._now()
+        return [_change(mapping, record, began, names) for record in self._query("query", soql, mapping)]
 
     def _retrieve(self, mapping: Mapping, ids: Sequence[str]) -> Iterator[list[Change]]:
         for part in parts(ids, MAX_RETRIEVE):
@@ -179,7 +188,7 @@ def _unreadable(mapping: Mapping, exc: Refused) -> Misconfigured | Transient:
     )  # fmt: skip
 
 
-def _change(mapping: Mapping, record: dict[str, Any], began: Any) -> Change:
+def _change(mapping: Mapping, record: dict[str, Any], began: datetime, names: Sequence[str] = ()) -> Change:
     gone = record.get("IsDeleted") is True
     return Change(
         source=Side.SALESFORCE,
@@ -188,6 +197,6 @@ def _change(mapping: Mapping, record: dict[str, Any], began: Any) -> Change:
         op=Op.DELETE if gone else Op.UPSERT,
         stamp=clock.parse(record[MODSTAMP]),
         event_id=f"read/{record[ID]}/{began.isoformat()}",
-        fields={name: record.get(name) for name in mapping.read_fields[1:]},
+        fields={name: record.get(name) for name in names or mapping.read_fields[1:]},
         read_at=began,
     )

@@ -1,16 +1,17 @@
 """Command line: a mapping's fields and the rules of their values."""
 
 import argparse
-import json
+from collections.abc import Callable
 from typing import Any
 
-from common import config
-from common.errors import Misconfigured, Terminal
+from common import config, ruling
 from common.mapping import Direction, Field, Mapping
 from common.postgres import mappings
 from common.postgres.connect import Database
-from common.postgres.values import canonical
-from functions.cli import named
+from common.salesforce import describe
+from common.salesforce.session import Session
+from functions.cli import named, refill
+from functions.cli.field_changes import FieldChange, carry_out, change_rules, join, said
 from functions.cli.tables import print_json, show
 
 Commands = Any  #: argparse keeps the type of subparsers to itself
@@ -21,6 +22,21 @@ def add_to(commands: Commands) -> None:
     command.add_argument("object", help="API name, or schema.table")
     command.add_argument("--json", action="store_true", help="for programs")
     command.set_defaults(run=_show)
+    refill.add_to(commands)
+    adding = commands.add_parser("add-field", help="let fields join a mapping: they alone are read for every row")
+    adding.add_argument("object", help="API name, or schema.table")
+    adding.add_argument("fields", help="API names, separated by commas")
+    add_rules(adding)
+    adding.add_argument("--names", choices=["snake", "heroku"], default="snake", help="how columns are named")
+    adding.set_defaults(run=_add)
+    changing = commands.add_parser("rule", help="other rules for fields: those are read anew for every row")
+    changing.add_argument("object", help="API name, or schema.table")
+    changing.add_argument(
+        "rules", nargs="+", metavar="FIELD:RULE[=VALUE]", help="all rules of the field; FIELD:none ends them"
+    )
+    changing.set_defaults(run=_rule)
+    for each in (adding, changing):
+        each.add_argument("--later", action="store_true", help="read by `isthmus mapping refill`, not now")
 
 
 def add_rules(command: argparse.ArgumentParser) -> None:
@@ -32,30 +48,34 @@ def add_rules(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def said(field: Field) -> str:
-    """A field's rules in one line; empty where there are none."""
-    return ", ".join(
-        name if value is True and name in ("trim", "readonly") else f"{name}={_word(value)}"
-        for name, value in field.rules.written().items()
-    )
+def _add(chosen: argparse.Namespace, env: config.Environment) -> None:
+    names = [name.strip() for name in chosen.fields.split(",") if name.strip()]
+    orders = {name: ruling.Order() for name in names} | ruling.parse(chosen.rule)
+    _change(chosen, env, lambda described, mapping: join(described, mapping, orders, style=chosen.names))
 
 
-def _word(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _rule(chosen: argparse.Namespace, env: config.Environment) -> None:
+    ended = {text.split(":")[0].strip(): ruling.Order() for text in chosen.rules if text.endswith(":none")}
+    orders = ended | ruling.parse([text for text in chosen.rules if not text.endswith(":none")])
+    _change(chosen, env, lambda described, mapping: change_rules(described, mapping, orders))
 
 
-def refuse_odd_values(mapping: Mapping) -> None:
-    """Defaults and constants must be of the field's kind.
-
-    Raises:
-        Misconfigured: one is not.
-    """
-    for field in mapping.fields:
-        for rule, value in (("default", field.rules.default), ("constant", field.rules.constant)):
-            try:
-                canonical(field.kind, value)
-            except Terminal as exc:
-                raise Misconfigured("rule", f"{field.name}: {rule} {value!r} is no {field.kind}", exc.hint) from exc
+def _change(
+    chosen: argparse.Namespace, env: config.Environment,
+    make: Callable[[dict[str, Any], Mapping], FieldChange],
+) -> None:  # fmt: skip
+    with Database(config.database(env)) as database:
+        with database.transaction() as tx:
+            mapping = named.one(mappings.read(tx), chosen.object)
+        with Session(config.salesforce(env)) as session:
+            change = make(describe.fetch(session, mapping.sobject), mapping)
+        with database.transaction() as tx:
+            carry_out(tx, change)
+    for field in change.fields:
+        rules = f": {said(field)}" if said(field) else ""
+        print(f"{mapping.sobject}.{field.name} -> {mapping.table}.{field.column}{rules}")
+    if not chosen.later:
+        refill.go_on(env)
 
 
 def _show(chosen: argparse.Namespace, env: config.Environment) -> None:

@@ -12,7 +12,7 @@ from common.postgres import captured, ddl, mappings
 from common.postgres.connect import Database, Transaction
 from common.salesforce import conditions, describe
 from common.salesforce.session import Session
-from functions.cli import channels, fields, filters, named, parent_key, people
+from functions.cli import channels, field_changes, fields, filters, named, parent_key, people
 from functions.cli.tables import show
 
 Groups = Any  #: argparse keeps the type of subparsers to itself
@@ -99,7 +99,7 @@ def _create(chosen: argparse.Namespace, env: config.Environment) -> None:
         write_back=chosen.write_back_external_ids,
         orders=ruling.parse(chosen.rule),
     )
-    fields.refuse_odd_values(plan.mapping)
+    field_changes.refuse_odd_values(plan.mapping)
     plan = replace(plan, mapping=replace(plan.mapping, capture=Capture(chosen.capture), filter=chosen.where))
     _show_plan(plan)
     if plan.mapping.filter:
@@ -140,7 +140,7 @@ def _show_plan(plan: describe.Described) -> None:
     if readonly and plan.mapping.direction is not Direction.SF_TO_PG:
         print(f"never sent to Salesforce: {', '.join(readonly)} (read-only)")
     for mapped in plan.mapping.fields:
-        if said := fields.said(mapped):
+        if said := field_changes.said(mapped):
             print(f"rule: {mapped.name} -> {mapped.column}: {said}")
     for key in plan.mapping.parent_keys:
         print(f"note: {key.column} holds the external id of the {key.sobject} that {key.lookup} points to")

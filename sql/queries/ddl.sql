@@ -17,6 +17,10 @@ CREATE TABLE {table} (
 -- Serves the comparison of both sides in windows of time. Postgres names it: no two indexes meet in one name.
 CREATE INDEX ON {table} (system_modstamp)
 
+-- column --
+-- A field that joins a mapping which is there already.
+ALTER TABLE {table} ADD COLUMN {column} {type}
+
 -- parent_column --
 -- A relationship column for a table that is there already.
 ALTER TABLE {table} ADD COLUMN {column} text

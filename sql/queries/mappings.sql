@@ -30,6 +30,14 @@ UPDATE isthmus.sync_configurations
    SET fields = :fields ::jsonb, updated_at = now()
  WHERE id = :id;
 
+-- edits_of --
+-- How many edits of these columns Salesforce has not got yet.
+SELECT count(*)
+  FROM isthmus.change_log
+ WHERE table_name = :table
+   AND new_data ?| :columns
+   AND state IN ('new', 'claimed', 'sending', 'retry', 'failed');
+
 -- set_filter --
 -- Which records have rows from here on.
 UPDATE isthmus.sync_configurations

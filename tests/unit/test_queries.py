@@ -156,6 +156,7 @@ def _statements():
         "table": identifier(mapping.table), "key": identifier(mapping.key_column), "child": identifier(mapping.table),
         "parent": identifier(key.table), "parent_key": identifier(key.key_column), "column": identifier(key.column),
         "lookup": identifier(key.lookup_column), "found_by": "sfid", "type": "text",
+        "record_columns": ", c0 text", "assignments": "name = i.c0",
     }  # fmt: skip
     for file, name in EVERY:
         if file == "ddl":
@@ -189,6 +190,9 @@ WANTED |= {
 }  # fmt: skip
 PARTICULAR = {
     "bulk_job.attach": {"records": 1},
+    "refill.begin": {"fields": ["Name"]},
+    "refill.advance": {"names": ["Name"], "filled": 1},
+    "refill.end": {"names": ["Name"]},
     "bulk_job.rows": {"after": "a"},
     "bulk_job.note": {"state": "running"},
     "mappings.register_outbound_message": {"fields": ["Id"]},
