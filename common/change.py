@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 Value = str | bool | None  #: as the source wrote it; the mapping says what it becomes
 
 MODSTAMP = "SystemModstamp"
+REREAD = timedelta(seconds=2)  #: a stamp has whole seconds: a read that began this close to it may have missed an edit
 UNSTAMPED = datetime(1970, 1, 1, tzinfo=UTC)  #: nobody told a time: any version that a read brings will do
 
 

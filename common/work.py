@@ -15,6 +15,7 @@ KIND = "kind"  #: the attribute by which each reader's subscription filters
 NUDGE = "nudge"  #: something was written: drain now. Its body says nothing, so that any number of them is one
 RESYNC = "resync"  #: compare an object's records, all or those since a time: {"object", "since", "reason"}
 BULK_POLL = "bulk_poll"  #: look after a Bulk API job
+BACKFILL = "backfill"  #: do one slice of a first load: {"backfill", "slice"}
 
 _HINT = "It was not written by Isthmus, or was damaged on its way. Discard it, or replay it after an upgrade."
 

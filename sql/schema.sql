@@ -6,6 +6,16 @@
 
 CREATE SCHEMA isthmus;
 
+-- Name: backfill_state; Type: TYPE; Schema: isthmus; Owner: -
+
+CREATE TYPE isthmus.backfill_state AS ENUM (
+    'asking',
+    'running',
+    'done',
+    'failed',
+    'cancelled'
+);
+
 -- Name: bulk_state; Type: TYPE; Schema: isthmus; Owner: -
 
 CREATE TYPE isthmus.bulk_state AS ENUM (
@@ -391,6 +401,54 @@ CREATE TABLE isthmus.api_usage (
     calls integer NOT NULL
 );
 
+-- Name: backfill; Type: TABLE; Schema: isthmus; Owner: -
+
+CREATE TABLE isthmus.backfill (
+    id bigint NOT NULL,
+    sync_config_id integer NOT NULL,
+    direction isthmus.sync_direction NOT NULL,
+    state isthmus.backfill_state NOT NULL,
+    paused_at timestamp with time zone,
+    asked_by text NOT NULL,
+    slice_records integer NOT NULL,
+    sf_job text,
+    read_at timestamp with time zone,
+    records bigint,
+    created_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    last_error text,
+    CONSTRAINT backfill_check CHECK (((ended_at IS NULL) = (state = ANY (ARRAY['asking'::isthmus.backfill_state, 'running'::isthmus.backfill_state])))),
+    CONSTRAINT backfill_check1 CHECK (((sf_job IS NULL) = (read_at IS NULL))),
+    CONSTRAINT backfill_direction_check CHECK ((direction <> 'BIDIRECTIONAL'::isthmus.sync_direction)),
+    CONSTRAINT backfill_slice_records_check CHECK ((slice_records > 0))
+);
+
+-- Name: backfill_id_seq; Type: SEQUENCE; Schema: isthmus; Owner: -
+
+ALTER TABLE isthmus.backfill ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME isthmus.backfill_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+-- Name: backfill_slice; Type: TABLE; Schema: isthmus; Owner: -
+
+CREATE TABLE isthmus.backfill_slice (
+    backfill_id bigint NOT NULL,
+    number integer NOT NULL,
+    place text NOT NULL,
+    done_at timestamp with time zone,
+    seconds double precision,
+    records integer,
+    written integer,
+    stale integer,
+    aside integer,
+    CONSTRAINT backfill_slice_check CHECK (((done_at IS NULL) = (records IS NULL)))
+);
+
 -- Name: bulk_job; Type: TABLE; Schema: isthmus; Owner: -
 
 CREATE TABLE isthmus.bulk_job (
@@ -722,6 +780,16 @@ ALTER TABLE ONLY isthmus.api_limit
 ALTER TABLE ONLY isthmus.api_usage
     ADD CONSTRAINT api_usage_pkey PRIMARY KEY (day, sync_config_id);
 
+-- Name: backfill backfill_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.backfill
+    ADD CONSTRAINT backfill_pkey PRIMARY KEY (id);
+
+-- Name: backfill_slice backfill_slice_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.backfill_slice
+    ADD CONSTRAINT backfill_slice_pkey PRIMARY KEY (backfill_id, number);
+
 -- Name: bulk_job bulk_job_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
 
 ALTER TABLE ONLY isthmus.bulk_job
@@ -806,6 +874,10 @@ ALTER TABLE ONLY isthmus.sync_metrics
 
 ALTER TABLE ONLY isthmus.tombstone
     ADD CONSTRAINT tombstone_pkey PRIMARY KEY (id);
+
+-- Name: backfill_open; Type: INDEX; Schema: isthmus; Owner: -
+
+CREATE UNIQUE INDEX backfill_open ON isthmus.backfill USING btree (sync_config_id) WHERE (state = ANY (ARRAY['asking'::isthmus.backfill_state, 'running'::isthmus.backfill_state]));
 
 -- Name: bulk_job_open; Type: INDEX; Schema: isthmus; Owner: -
 
@@ -899,6 +971,16 @@ CREATE TRIGGER configuration_changed AFTER INSERT OR DELETE OR UPDATE ON isthmus
 
 ALTER TABLE ONLY isthmus.api_usage
     ADD CONSTRAINT api_usage_sync_config_id_fkey FOREIGN KEY (sync_config_id) REFERENCES isthmus.sync_configurations(id) ON DELETE CASCADE;
+
+-- Name: backfill_slice backfill_slice_backfill_id_fkey; Type: FK CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.backfill_slice
+    ADD CONSTRAINT backfill_slice_backfill_id_fkey FOREIGN KEY (backfill_id) REFERENCES isthmus.backfill(id) ON DELETE CASCADE;
+
+-- Name: backfill backfill_sync_config_id_fkey; Type: FK CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.backfill
+    ADD CONSTRAINT backfill_sync_config_id_fkey FOREIGN KEY (sync_config_id) REFERENCES isthmus.sync_configurations(id) ON DELETE CASCADE;
 
 -- Name: bulk_job bulk_job_sync_config_id_fkey; Type: FK CONSTRAINT; Schema: isthmus; Owner: -
 

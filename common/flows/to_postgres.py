@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from common import budget
-from common.change import UNSTAMPED, Change, Ending, Op, Outcome, Side
+from common.change import REREAD, UNSTAMPED, Change, Ending, Op, Outcome, Side
 from common.clock import Clock
 from common.errors import Transient
 from common.flows.definitions import Definitions
@@ -13,7 +13,6 @@ from common.flows.identity import refuse_other_org
 from common.mapping import Direction, Mapping
 from common.ports import Graveyard, Mappings, Org, Purse, Sent, Table, Topic, Verdict
 
-REREAD = timedelta(seconds=2)  #: a stamp has whole seconds: a read that began this close to it may have missed an edit
 TOPIC = "salesforce-changes"
 PAUSE_SECONDS = 20.0  #: how long a pause is believed without looking: waiting messages must not keep a database awake
 PATIENCE = timedelta(minutes=1)  #: after that an older answer stands: not every event moves its record's stamp

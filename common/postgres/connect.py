@@ -5,7 +5,7 @@ import socket
 import ssl
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, Protocol, Self
@@ -34,6 +34,8 @@ class Connection(Protocol):
     _backend_key_data: bytes  #: the server process' number and secret, as it was told when we connected
 
     def execute_simple(self, statement: str) -> Any: ...
+
+    def execute_unnamed(self, statement: str, *, stream: Any = None) -> Any: ...
 
     def register_in_adapter(self, oid: int, in_func: Callable[[str], Any]) -> None: ...
 
@@ -79,6 +81,34 @@ class Transaction:
     def run_bound(self, statement: str) -> list[Row]:
         """Run a statement whose parameters are in it already; its rows."""
         return run(self._connection, statement)
+
+    def copy(self, statement: str, chunks: Iterable[bytes]) -> None:
+        """Give a COPY ... FROM STDIN its bytes as they come. Where they break off, the connection is lost with them."""
+        try:
+            # The extended protocol, inside a transaction: a pooler changes no server there.
+            self._connection.execute_unnamed(statement, stream=chunks)
+        except VENDOR:
+            raise
+        except BaseException:
+            self._connection.close()  # it would take the next statement for rows
+            raise
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """What fails inside is undone alone; the transaction goes on.
+
+        Raises:
+            Transient, Terminal, Misconfigured: Postgres' own errors, translated.
+        """
+        run(self._connection, "SAVEPOINT attempt")
+        try:
+            yield
+        except VENDOR as exc:
+            if lost_connection(exc):
+                raise
+            run(self._connection, "ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt")
+            raise translate(exc) from exc
+        run(self._connection, "RELEASE SAVEPOINT attempt")
 
     def objects(self, query: str, **parameters: Parameter) -> list[dict[str, Any]]:
         """Run a SELECT whose rows may be many: they come as one JSON text, which Python reads ten times as fast.

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from common.change import Change
+from common.change import MODSTAMP, Change
 from common.errors import Transient
 from common.family import ParentKey
-from common.mapping import Field, Kind, Mapping
+from common.mapping import ID, Field, Kind, Mapping
 from common.postgres.queries import identifier, literal, load
 from common.postgres.values import RECORD_TYPE, arriving
 
@@ -60,7 +60,9 @@ class Statements:
         columns_in = columns + [identifier(k.column) for k in mapping.parent_keys]
         values_in = values + [_parent(k, place) for _, k, place in keys]
         kept = values + [_kept(n, k, place) for n, k, place in keys]
+        texts = load("table")
         names = {
+            "incoming": texts["incoming"],
             "table": identifier(mapping.table),
             "key": identifier(mapping.key_column),
             "columns": "".join(f", {c}" for c in columns_in),
@@ -71,13 +73,37 @@ class Statements:
             "unresolved": " OR ".join(_unresolved(k) for k in mapping.parent_keys) or "false",
             "same": _same(columns, values),
         } | _late(mapping)
-        self._texts = {name: _fill(text, names) for name, text in load("table").items()}
+        self._texts = {name: _fill(text, names) for name, text in texts.items()}
+        self._staged_apply = _fill(texts["apply"], names | {"incoming": load("staging")["incoming"]})
 
         # Only ids, empty texts and fields with rules are rewritten; sorted out here, once, for a batch has thousands of values.
         self._places = [(f"c{n}", f.name, f, f.kind is Kind.ID or bool(f.rules)) for n, f in enumerate(mapping.fields)]
 
     def __getitem__(self, name: str) -> str:
         return self._texts[name]
+
+    def staged(self, query: str, titles: Sequence[str]) -> str:
+        """A statement on records that lie in the staging table, whose columns these API names are.
+
+        Args:
+            query: `apply`, or one of sql/queries/staging.sql.
+        """
+        places = {title: f"q{n}" for n, title in enumerate(titles)}
+        fields, external_id = self.mapping.fields, self.mapping.external_id_field
+        names = {
+            "staged_columns": "".join(
+                f", s.{places[f.name]}::{RECORD_TYPE[f.kind]} AS c{n}" for n, f in enumerate(fields)
+            )
+            + "".join(f", false AS k{n}" for n in range(len(self.mapping.parent_keys))),
+            "sfid": places[ID],
+            "stamp": places[MODSTAMP],
+            "external_id": f"s.{places[external_id]}" if external_id else "NULL::text",
+            "table": identifier(self.mapping.table),
+            "key": identifier(self.mapping.key_column),
+            "names": ", ".join(places.values()),
+            "types": "".join(f", {place} text" for place in places.values()),
+        }
+        return _fill(self._staged_apply if query == "apply" else load("staging")[query], names)
 
     def record(self, change: Change, n: int, *, settled: bool = False) -> Record:
         """One change as a record of the statement, by column."""

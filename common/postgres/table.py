@@ -138,7 +138,7 @@ class PostgresTable:
                 self.apply_statement(mapping, [statements.record(changes[n], n) for n in chosen]),
             )
         )
-        ((words,),) = self._database.at_once(script)
+        ((words, _, _),) = self._database.at_once(script)
         return [(n, _word(word), look) for n, word, look in words]
 
     def apply_statement(self, mapping: Mapping, records: Sequence[Record]) -> str:
@@ -146,6 +146,7 @@ class PostgresTable:
         return bind(
             self._of(mapping)["apply"],
             records=as_json(records),
+            every=True,
             table=mapping.table,
             mapping_id=mapping.id,
             configuration=mapping.configuration,

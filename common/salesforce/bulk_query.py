@@ -3,8 +3,9 @@
 import csv
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from itertools import chain
 
+from common.backfill import Page, Watched
 from common.errors import Misconfigured, Transient, Unknown
 from common.ports import BulkEnd, Spent
 from common.salesforce.bulk import ENDS
@@ -15,29 +16,8 @@ LAST = "null"  #: the locator of the last page says that none follows
 GONE = "the job is gone: Salesforce keeps it for seven days"
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """How far a query job is."""
-
-    end: BulkEnd
-    records: int = 0  #: all of them once it is complete
-    error: str = ""  #: Salesforce's words where it failed
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A part of a complete job's answer: CSV with a title line, every cell in quotes, null as `""`, LF at line ends.
-
-    Columns stand in the query's order; booleans are true and false, times are ISO with Z, numbers Java's (`9.12E8`).
-    """
-
-    records: int
-    following: str  #: the next page's locator; empty after the last
-    chunks: Iterator[bytes]  #: to be read while the page is open
-
-
 class BulkQueryApi:
-    """Query jobs of one org."""
+    """Implements ports of common.backfill: query jobs of one org."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -92,7 +72,8 @@ class BulkQueryApi:
             with self._session.stream(f"jobs/query/{job_id}/results", **query) as stream:
                 following = stream.headers.get("Sforce-Locator", LAST)
                 records = int(stream.headers.get("Sforce-NumberOfRecords") or 0)
-                yield Page(records, "" if following == LAST else following, stream.chunks)
+                titles, chunks = _without_titles(stream.chunks)
+                yield Page(titles, records, "" if following == LAST else following, chunks)
         except Refused as exc:
             raise _unasked(exc) from exc
 
@@ -106,9 +87,7 @@ class BulkQueryApi:
         locator = ""
         while True:
             with self.page(job_id, locator) as page:
-                lines = csv.reader(_lines(page.chunks))
-                next(lines, None)
-                yield from lines
+                yield from csv.reader(_lines(page.chunks))
                 locator = page.following
             if not locator:
                 return
@@ -125,6 +104,17 @@ class BulkQueryApi:
         """What this thread's calls have cost since it last asked."""
         used, allowed = self._session.api_usage or (None, None)
         return Spent(self._session.spent(), used, allowed)
+
+
+def _without_titles(chunks: Iterator[bytes]) -> tuple[list[str], Iterator[bytes]]:
+    """The title line, and the bytes behind it."""
+    held = b""
+    for chunk in chunks:
+        held += chunk
+        if b"\n" in held:
+            break
+    line, _, rest = held.partition(b"\n")
+    return next(csv.reader([line.decode()]), []), chain([rest] if rest else [], chunks)
 
 
 def _lines(chunks: Iterator[bytes]) -> Iterator[str]:

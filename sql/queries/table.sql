@@ -25,6 +25,14 @@ SELECT t.sfid, t.system_modstamp, coalesce(t.isthmus_read_at, t.system_modstamp)
    AND t.system_modstamp IS NOT NULL
    AND (t.isthmus_written_at IS NULL OR t.isthmus_read_at > t.isthmus_written_at)
 
+-- incoming --
+-- The records of some messages, as `apply` takes them.
+SELECT r.*
+  FROM json_to_recordset(:records ::json) AS r (
+           n integer, sfid text, external_id text, stamp timestamptz, read_at timestamptz, settled boolean
+           {record_columns}
+       )
+
 -- apply --
 -- Write every record that is newer than its row, in one guarded statement, and say of each what became of it.
 -- A record goes back to the caller unwritten
@@ -35,14 +43,11 @@ SELECT t.sfid, t.system_modstamp, coalesce(t.isthmus_read_at, t.system_modstamp)
 --   `unsettled` where the row has edits that Salesforce has not got yet, or may have some that are not captured yet;
 --   `adopt`     where the row was born here;
 --   `overtaken` where the row came into being, or changed unlocked, while this very statement ran.
+-- Told are all of them, or only those that go back, beside the numbers of those written and stale.
 -- And whether its family is to be looked at: its parent's row may be missing, or its children's rows may have waited for
 -- it. A repeated record asks again: who brought it first may have died before it looked.
 WITH incoming AS MATERIALIZED (
-    SELECT r.*
-      FROM json_to_recordset(:records ::json) AS r (
-               n integer, sfid text, external_id text, stamp timestamptz, read_at timestamptz, settled boolean
-               {record_columns}
-           )
+    {incoming}
 ), judged AS MATERIALIZED (
     SELECT i.n, t.xmin AS seen,
            CASE
@@ -134,20 +139,21 @@ WITH incoming AS MATERIALIZED (
       JOIN incoming AS i USING (sfid)
     HAVING count(*) > 0
 )
-SELECT json_agg(
-           json_build_array(
-               j.n,
-               CASE
-                   WHEN w.sfid IS NOT NULL THEN 'write'
-                   WHEN j.verdict IN ('insert', 'update') THEN 'overtaken'
-                   ELSE j.verdict
-               END,
-               coalesce(w.look, j.verdict = 'stale')
-           )
-       )
-  FROM judged AS j
-  JOIN incoming AS i USING (n)
-  LEFT JOIN written AS w ON w.sfid = i.sfid
+SELECT json_agg(json_build_array(told.n, told.word, told.look)) FILTER (WHERE :every OR told.word NOT IN ('write', 'stale')),
+       count(*) FILTER (WHERE told.word = 'write'),
+       count(*) FILTER (WHERE told.word = 'stale')
+  FROM (
+      SELECT j.n,
+             CASE
+                 WHEN w.sfid IS NOT NULL THEN 'write'
+                 WHEN j.verdict IN ('insert', 'update') THEN 'overtaken'
+                 ELSE j.verdict
+             END AS word,
+             coalesce(w.look, j.verdict = 'stale') AS look
+        FROM judged AS j
+        JOIN incoming AS i USING (n)
+        LEFT JOIN written AS w ON w.sfid = i.sfid
+  ) AS told
 
 -- lock_rows --
 -- Lock the rows of these records, found by Salesforce id or by key, and show them as they are.

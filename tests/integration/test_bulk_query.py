@@ -61,7 +61,7 @@ def test_every_row_comes_once_and_unharmed(org: Standin, api: BulkQueryApi) -> N
 
 
 def test_a_page_is_the_bytes_that_salesforce_sent(org: Standin, api: BulkQueryApi) -> None:
-    """Its title line included; a locator gives the rest, and the same again."""
+    """Its titles aside; a locator gives the rest, and the same again."""
     load(org, "Name\nA\nB\nC\n")
     job_id = asked(org, api, "SELECT Name FROM Account ORDER BY Id")
 
@@ -72,8 +72,8 @@ def test_a_page_is_the_bytes_that_salesforce_sent(org: Standin, api: BulkQueryAp
         with api.page(job_id, first.following) as last:
             twice.append((b"".join(last.chunks), last.records, last.following))
 
-    assert (b'"Name"\n"A"\n"B"\n', 2) == (told, first.records)
-    assert [(b'"Name"\n"C"\n', 1, "")] * 2 == twice
+    assert (["Name"], b'"A"\n"B"\n', 2) == (first.titles, told, first.records)
+    assert [(b'"C"\n', 1, "")] * 2 == twice
 
 
 def test_deleted_records_come_where_they_are_asked_for(org: Standin, api: BulkQueryApi) -> None:
