@@ -11,6 +11,7 @@ from common.mapping import Direction, Mapping
 from common.ports import BulkEnd
 
 SLICE = 50_000  #: records in a slice: some seconds of work, some megabytes of memory, row locks for under a second
+TO_SALESFORCE_SLICE = 10_000  #: rows; from so many waiting edits on, they go through the Bulk API
 
 ASKING, RUNNING = "asking", "running"
 OPEN = (ASKING, RUNNING)  #: states that do not last; the others: done, failed, cancelled
@@ -95,7 +96,7 @@ class Turn(Protocol):
         """
         ...
 
-    def capture(self, mapping: Mapping, backfill: Backfill) -> tuple[Loaded, str]:
+    def capture(self, mapping: Mapping, limit: int) -> tuple[Loaded, str]:
         """Write rows that Salesforce never had into the change log; with the key after which the next slice begins."""
         ...
 
@@ -127,6 +128,14 @@ class Backfills(Protocol):
 
     def end(self, backfill: Backfill, state: str, error: str = "") -> None:
         """It is over."""
+        ...
+
+    def unsent(self, mapping: Mapping) -> int:
+        """How many rows Salesforce never had."""
+        ...
+
+    def on_their_way(self, mapping: Mapping) -> int:
+        """How many of the mapping's edits wait to be sent, or are being sent."""
         ...
 
     def trouble(self, backfill: Backfill, error: str) -> None:

@@ -1,7 +1,8 @@
-"""A first load from Salesforce, slice by slice, each a message of its own on topic `work`.
+"""A first load, slice by slice, each a message of its own on topic `work`.
 
     asking    Salesforce works on one query of all records; the message comes again until the answer is complete
-    running   a slice is a page of that answer: streamed, staged, merged, done; then the next one is asked for
+    running   a slice is a page of that answer: streamed, staged, merged, done; then the next one is asked for.
+              To Salesforce it is some rows that Salesforce never had: captured, and sent as all edits are
 
 A message that finds its slice done asks for the next one; one that finds it under way comes again. So whoever dies at any
 point leaves a message that goes on exactly there.
@@ -19,9 +20,12 @@ from common.clock import Clock
 from common.errors import Misconfigured, Terminal, Transient
 from common.flows.identity import refuse_other_org
 from common.flows.to_postgres import look_later
-from common.mapping import Mapping
+from common.mapping import Direction, Mapping
 from common.ports import BulkEnd, Mappings, Org, Topic
-from common.work import BACKFILL, Work
+from common.work import BACKFILL, NUDGE, Work
+
+MOST_WAITING = 50_000  #: edits of one table in the log: a Bulk API job takes so many, and they are some 50 MB
+NOTHING = Loaded(0)
 
 
 class Family(Protocol):
@@ -56,10 +60,15 @@ def soql(mapping: Mapping) -> str:
     return f"SELECT {', '.join(dict.fromkeys(mapping.read_fields))} FROM {mapping.sobject}"
 
 
-def carry_on(backfill: Backfill, world: World) -> None:
+class Slices(Protocol):
+    """Who knows which slice comes next."""
+
+    def waiting(self, backfill: Backfill) -> int | None: ...
+
+
+def carry_on(backfill: Backfill, backfills: Slices, works: Works) -> None:
     """Ask for what is to be done next; for one that has begun, or that goes on after a pause. Too often does no harm."""
-    number = world.backfills.waiting(backfill) or 1
-    world.works.publish(_piece(backfill, number))
+    works.publish(_piece(backfill, backfills.waiting(backfill) or 1))
 
 
 def step(backfill_id: int, number: int, world: World) -> str:
@@ -92,6 +101,8 @@ def _step(backfill: Backfill, number: int, world: World) -> str:
     refuse_other_org(world.mappings, world.org)
     if backfill.state == ASKING:
         return _ask(backfill, mapping, world)
+    if backfill.direction is Direction.PG_TO_SF:
+        return _capture(backfill, number, mapping, world)
     began = world.timer()
     with world.backfills.turn(backfill, number) as turn:
         if turn is not None:
@@ -122,6 +133,8 @@ def _mapping(backfill: Backfill, world: World) -> Mapping:
 
 
 def _ask(backfill: Backfill, mapping: Mapping, world: World) -> str:
+    if backfill.direction is Direction.PG_TO_SF:
+        return _answered(backfill, world.backfills.unsent(mapping), world)
     if not backfill.sf_job:
         began = world.now()
         backfill = world.backfills.asked(backfill, world.query.create(soql(mapping)), began)
@@ -130,10 +143,36 @@ def _ask(backfill: Backfill, mapping: Mapping, world: World) -> str:
         raise Terminal("query_failed", watched.error, "Start the backfill again.")
     if watched.end is not BulkEnd.COMPLETE:
         raise Transient("salesforce_asked", "Salesforce works on the query", "It is looked at again by itself.")
-    world.backfills.answered(backfill, watched.records)
-    if watched.records:
+    return _answered(backfill, watched.records, world)
+
+
+def _answered(backfill: Backfill, records: int, world: World) -> str:
+    world.backfills.answered(backfill, records)
+    if records:
         world.works.publish(_piece(backfill, 1))
     return ASKING
+
+
+def _capture(backfill: Backfill, number: int, mapping: Mapping, world: World) -> str:
+    """Let rows travel as if they were inserted now; not so many at a time that the log outgrows a small database.
+
+    The last slice finds no row; it waits until the others have been sent.
+    """
+    began, waiting = world.timer(), world.backfills.on_their_way(mapping)
+    if waiting > MOST_WAITING:
+        raise Transient("log_full", f"{waiting} edits wait to be sent", "It goes on when some were.")
+    with world.backfills.turn(backfill, number) as turn:
+        loaded, following = turn.capture(mapping, backfill.slice_records) if turn is not None else (NOTHING, "")
+    if turn is None:
+        return _already(backfill, number, world)
+    if waiting or loaded.written:
+        world.works.publish(Work(NUDGE))
+    if not following and waiting:
+        raise Transient("being_sent", f"{waiting} edits wait to be sent", "It is over when they were.")
+    if world.backfills.finish(backfill, number, loaded, following, world.timer() - began):
+        world.works.publish(_piece(backfill, number + 1))
+        return "slice"
+    return "done"
 
 
 def _already(backfill: Backfill, number: int, world: World) -> str:

@@ -12,7 +12,7 @@ from common.change import UNSTAMPED
 from common.errors import Terminal
 from common.mapping import Direction, Mapping
 from common.postgres.connect import Database, Transaction
-from common.postgres.queries import load
+from common.postgres.queries import identifier, load
 from common.postgres.staging import Staging
 
 _Q = load("backfill")
@@ -29,6 +29,15 @@ class SliceTurn:
         """Stream a page into a staging table and merge it, newest version wins."""
         staging = Staging(self._tx, mapping, page, backfill.read_at, f"backfill/{backfill.id}")
         return staging.load(put_aside)
+
+    def capture(self, mapping: Mapping, limit: int) -> tuple[Loaded, str]:
+        """Write rows that Salesforce never had into the change log; with the key after which the next slice begins."""
+        self._tx.run(_named("lock_unsent", mapping), after=self.place, limit=limit)
+        ((records, captured, last),) = self._tx.run(
+            _named("capture_unsent", mapping), after=self.place, limit=limit, table=mapping.table,
+            columns=[f.column for f in mapping.written],
+        )  # fmt: skip
+        return Loaded(records, written=captured, stale=records - captured), last
 
 
 class BackfillTable:
@@ -119,6 +128,15 @@ class BackfillTable:
         """It is over before its last slice."""
         self._run("end", id=backfill.id, state=state, error=error or None, now=self._now())
 
+    def unsent(self, mapping: Mapping) -> int:
+        """How many rows Salesforce never had."""
+        with self._database.transaction() as tx:
+            return int(tx.run_bound(_named("unsent", mapping))[0][0])
+
+    def on_their_way(self, mapping: Mapping) -> int:
+        """How many of the mapping's edits wait to be sent, or are being sent."""
+        return int(self._run("on_their_way", table=mapping.table)[0][0])
+
     def trouble(self, backfill: Backfill, error: str) -> None:
         """Why it does not get on now."""
         self._run("trouble", id=backfill.id, error=error)
@@ -126,3 +144,7 @@ class BackfillTable:
     def _run(self, query: str, **parameters: Any) -> list[list[Any]]:
         with self._database.transaction() as tx:
             return tx.run(_Q[query], **parameters)
+
+
+def _named(query: str, mapping: Mapping) -> str:
+    return _Q[query].replace("{table}", identifier(mapping.table)).replace("{key}", identifier(mapping.key_column))

@@ -45,6 +45,13 @@ class BulkQueryApi:
         except Refused as exc:
             raise _unasked(exc) from exc
 
+    def count(self, sobject: str) -> int:
+        """How many living records an object has. Raises as `create` does."""
+        try:
+            return int(self._session.get("query", q=f"SELECT COUNT() FROM {sobject}")["totalSize"])
+        except Refused as exc:
+            raise _unasked(exc) from exc
+
     def watch(self, job_id: str) -> Watched:
         """How far it is. Raises as `create` does."""
         try:

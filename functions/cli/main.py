@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from common import health
 from common.errors import IsthmusError
 from functions.cli import (
+    backfill,
     channels,
     conflicts,
     database,
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rebase,
         pull,
         channels,
+        backfill,
     ):
         module.add_to(groups)
     chosen = parser.parse_args(arguments)

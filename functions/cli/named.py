@@ -1,36 +1,8 @@
 """What people name at the shell: mappings, and how many rows they want to see."""
 
 import argparse
-from collections.abc import Sequence
 
-from common.errors import Terminal
-from common.mapping import Mapping
-
-
-def mapped(known: Sequence[Mapping], name: str) -> list[Mapping]:
-    """The mappings of an object or a table.
-
-    Raises:
-        Terminal: there is none; those that are there are named.
-    """
-    found = [m for m in known if name.lower() == m.sobject.lower() or name == m.table]
-    if not found:
-        names = ", ".join(sorted({m.sobject for m in known})) or "none"
-        raise Terminal("mapping_missing", f"{name} is not mapped", f"Mapped objects: {names}.")
-    return found
-
-
-def one(known: Sequence[Mapping], name: str) -> Mapping:
-    """The one mapping of an object or a table.
-
-    Raises:
-        Terminal: there is none, or several.
-    """
-    found = mapped(known, name)
-    if len(found) > 1:
-        tables = ", ".join(m.table for m in found)
-        raise Terminal("mapping_unclear", f"{name} is mapped to several tables", f"Name one of them: {tables}.")
-    return found[0]
+from common.named import mapped, one
 
 
 def count(text: str) -> int:
@@ -38,3 +10,6 @@ def count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number above zero")
     return int(text)
+
+
+__all__ = ["count", "mapped", "one"]

@@ -77,6 +77,57 @@ SELECT min(s.number)
  WHERE s.backfill_id = :id
    AND s.done_at IS NULL
 
+-- unsent --
+-- How many rows Salesforce never had.
+SELECT count(*)
+  FROM {table} AS t
+ WHERE t.sfid IS NULL
+
+-- on_their_way --
+-- How many edits of the table wait to be sent, or are being sent; what failed waits for a person.
+SELECT count(*)
+  FROM isthmus.change_log AS c
+ WHERE c.table_name = :table
+   AND c.state IN ('new', 'claimed', 'sending', 'retry')
+
+-- lock_unsent --
+-- Lock the next rows that Salesforce never had, in the order of their keys: what was captured of them is seen afterwards.
+SELECT t.{key}
+  FROM {table} AS t
+ WHERE t.sfid IS NULL
+   AND t.{key} > :after
+ ORDER BY t.{key}
+ LIMIT :limit
+   FOR NO KEY UPDATE
+
+-- capture_unsent --
+-- Rows are captured as if they were inserted now, unless they are captured already. How many were, and the last one's key.
+WITH part AS (
+    SELECT t.{key} AS record_id, to_jsonb(t.*) AS row
+      FROM {table} AS t
+     WHERE t.sfid IS NULL
+       AND t.{key} > :after
+     ORDER BY t.{key}
+     LIMIT :limit
+), captured AS (
+    INSERT INTO isthmus.change_log (table_name, record_id, change_type, new_data)
+    SELECT :table, p.record_id, 'INSERT'::isthmus.change_type, coalesce(jsonb_object_agg(n.name, n.value), '{}')
+      FROM part AS p
+     CROSS JOIN LATERAL jsonb_each(p.row) AS n (name, value)
+     WHERE n.name = ANY (:columns)
+       AND NOT EXISTS (
+               SELECT
+                 FROM isthmus.change_log AS c
+                WHERE c.table_name = :table
+                  AND c.record_id = p.record_id
+                  AND c.state IN ('new', 'claimed', 'sending', 'retry', 'failed')
+           )
+     GROUP BY p.record_id
+    RETURNING record_id
+)
+SELECT count(*), (SELECT count(*) FROM captured), coalesce(max(p.record_id), '')
+  FROM part AS p
+
 -- end --
 -- It is over before its last slice.
 UPDATE isthmus.backfill

@@ -41,6 +41,7 @@ DOORS: dict[str, dict[str, str]] = {
     "upsert_salesforce": DATABASE | SALESFORCE | PUBSUB,
     "keep_dead_letters": DATABASE | PUBSUB,
     "reconcile": DATABASE,
+    "backfill": DATABASE | SALESFORCE | PUBSUB,
 }
 
 

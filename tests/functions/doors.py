@@ -27,6 +27,7 @@ DOORS = {
     "upsert_salesforce": DATABASE | SALESFORCE | PUBSUB,
     "keep_dead_letters": DATABASE | PUBSUB,
     "reconcile": DATABASE,
+    "backfill": DATABASE | SALESFORCE | PUBSUB,
 }
 
 Open = Callable[..., "OpenDoor"]

@@ -23,7 +23,8 @@ COMMANDS = [
     ["failures"], ["failures", "list"], ["failures", "show"], ["failures", "retry"], ["failures", "ignore"],
     ["conflicts"], ["conflicts", "list"], ["conflicts", "show"], ["conflicts", "resolve"],
     ["deletes"], ["deletes", "list"], ["deletes", "allow"], ["deletes", "refuse"], ["pause"], ["resume"], ["prune"], ["rebase"],
-    ["dead-letters", "discard"],
+    ["dead-letters", "discard"], ["backfill"], ["backfill", "start"], ["backfill", "list"], ["backfill", "show"],
+    ["backfill", "pause"], ["backfill", "resume"], ["backfill", "cancel"],
 ]  # fmt: skip
 
 

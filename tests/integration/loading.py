@@ -11,7 +11,7 @@ from common.mapping import Direction, Field, Kind
 from common.postgres.backfills import BackfillTable
 from common.postgres.connect import Database
 from common.salesforce.bulk_query import BulkQueryApi
-from common.work import Work
+from common.work import BACKFILL, Work
 from tests.integration.accounts import TABLE, rows
 from tests.integration.road import Messages, Road
 from tests.standin.bulk.driving import load, wait
@@ -64,14 +64,14 @@ class Loader:
         )
 
     def publish(self, *pieces: Work) -> None:
-        self.asked += pieces
+        self.asked += [piece for piece in pieces if piece.kind == BACKFILL]
 
     # -- doing -------------------------------------------------------------------------------------
 
     def start(self, direction: Direction = Direction.SF_TO_PG, sobject: str = "Account") -> Backfill:
         (mapping,) = self.road.book.of_object(sobject)
         begun = self.backfills.begin(mapping, direction, "kim", self.slice_records)
-        backfill.carry_on(begun, self.world)
+        backfill.carry_on(begun, self.backfills, self)
         return begun
 
     def message(self) -> str:

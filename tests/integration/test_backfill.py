@@ -8,11 +8,11 @@ import requests
 
 from common.errors import Terminal, Transient
 from common.flows import backfill
-from common.mapping import Field, Kind
+from common.mapping import Direction, Field, Kind
 from common.postgres import mappings
 from common.postgres.connect import Database
 from tests.fakes.factories import a_mapping
-from tests.integration.accounts import TABLE, another, log, map_table, rows, run
+from tests.integration.accounts import TABLE, another, log, map_table, rows, run, silently
 from tests.integration.families import keys_of_parents, map_family
 from tests.integration.loading import FIELDS, Loader, records
 from tests.integration.road import Road
@@ -194,7 +194,7 @@ def test_a_pause_stops_after_a_slice_and_resume_goes_on_there(loader: Loader) ->
     stopped = loader.run()
     told = loader.progress(begun)
     loader.backfills.pause(begun.id, False)
-    backfill.carry_on(begun, loader.world)
+    backfill.carry_on(begun, loader.backfills, loader)
 
     assert [""] == stopped
     assert ("paused", 100, 250) == (told["state"], told["done"], told["records"])
@@ -271,6 +271,66 @@ def test_what_breaks_off_leaves_nothing_behind(loader: Loader, monkeypatch: Any)
     assert {} == empty
     assert ("done", None) == tuple(loader.progress(begun)[n] for n in ("state", "last_error"))
     assert loader.there() == loader.here()
+
+
+# -- the other direction -------------------------------------------------------------------------------
+
+
+def fill(database: Database, count: int) -> None:
+    """Rows that stood there before anybody captured edits."""
+    with silently(database) as tx:
+        tx.run(
+            f"INSERT INTO {TABLE} (id, name, phone) SELECT 'r-' || n, 'n' || n, n FROM generate_series(1, {count}) n"
+        )
+
+
+def test_rows_that_salesforce_never_had_are_sent(loader: Loader) -> None:
+    """In slices, by the road that edits take: records stand there, ids came back, and it is over when all was sent."""
+    fill(loader.database, 250)
+    run(loader.database, f"UPDATE {TABLE} SET phone = 'edited' WHERE id = 'r-7'")
+
+    begun = loader.start(Direction.PG_TO_SF)
+    done = []
+    while loader.asked:
+        done.append(loader.message() if not loader.road.waiting() else loader.road.send_all())
+
+    assert ["asking", "slice", "slice", "slice", "done"] == [d for d in done if d]
+    here, there = ({i: row[:2] for i, row in side.items()} for side in (loader.here(), loader.there()))
+    assert there == here
+    assert (250, "edited") == (len(here), next(phone for name, phone in here.values() if name == "n7"))
+    assert ("done", 250, 250) == tuple(loader.progress(begun)[n] for n in ("state", "done", "records"))
+
+
+def test_a_log_that_is_full_is_emptied_first(loader: Loader, monkeypatch: Any) -> None:
+    """A small database must hold it; the message comes again."""
+    monkeypatch.setattr(backfill, "MOST_WAITING", 99)
+    fill(loader.database, 150)
+    loader.start(Direction.PG_TO_SF)
+    loader.message(), loader.message()
+    piece = loader.asked[-1]
+
+    with pytest.raises(Transient, match="log_full"):
+        loader.message()
+    loader.road.send_all()
+    loader.asked = [piece]
+    loader.message()
+    loader.road.send_all()
+    loader.run()
+
+    assert 150 == len(loader.there())
+
+
+def test_rows_that_failed_already_are_not_captured_again(loader: Loader) -> None:
+    """They wait for a person, who knows why; the others are sent."""
+    fill(loader.database, 3)
+    run(loader.database, f"UPDATE {TABLE} SET phone = 'refused' WHERE id = 'r-2'")
+    run(loader.database, "UPDATE isthmus.change_log SET state = 'failed'")
+
+    begun = loader.start(Direction.PG_TO_SF)
+    loader.message(), loader.message()
+
+    assert ["failed", "new", "new"] == sorted(e["state"] for e in log(loader.database))
+    assert (2, 1) == (loader.progress(begun)["written"], loader.progress(begun)["stale"])
 
 
 # -- refusals ------------------------------------------------------------------------------------------

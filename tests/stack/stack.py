@@ -29,6 +29,7 @@ DOORS = (
     "upsert_salesforce",
     "keep_dead_letters",
     "reconcile",
+    "backfill",
 )
 
 

@@ -18,6 +18,7 @@ READERS = {"salesforce-changes": "upsert_postgres", "postgres-changes": "upsert_
 WORKERS = {
     "drain_change_log": work.NUDGE,
     "upsert_salesforce": work.BULK_POLL,
+    "backfill": work.BACKFILL,
 }  #: who reads topic `work`, and of which kind
 ATTEMPTS = 100  #: as in the cloud
 ACK_SECONDS = 60
