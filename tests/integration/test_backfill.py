@@ -298,7 +298,9 @@ def test_rows_that_salesforce_never_had_are_sent(loader: Loader) -> None:
     here, there = ({i: row[:2] for i, row in side.items()} for side in (loader.here(), loader.there()))
     assert there == here
     assert (250, "edited") == (len(here), next(phone for name, phone in here.values() if name == "n7"))
-    assert ("done", 250, 250) == tuple(loader.progress(begun)[n] for n in ("state", "done", "records"))
+    assert ("done", 249, 249) == tuple(
+        loader.progress(begun)[n] for n in ("state", "done", "records")
+    )  # one was sent before
 
 
 def test_a_log_that_is_full_is_emptied_first(loader: Loader, monkeypatch: Any) -> None:
