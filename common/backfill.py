@@ -1,5 +1,6 @@
 """A first load: what a backfill is, how far it is, and what its journey needs from the world."""
 
+import csv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -55,6 +56,20 @@ class Page:
     chunks: Iterator[bytes]  #: to be read while the page is open
 
 
+def cells(chunks: Iterator[bytes]) -> Iterator[list[str]]:
+    """A page's rows, cell by cell; null is empty text. Line ends within a cell stay as they are."""
+    return csv.reader(_lines(chunks))
+
+
+def _lines(chunks: Iterator[bytes]) -> Iterator[str]:
+    held = b""
+    for chunk in chunks:
+        *whole, held = (held + chunk).split(b"\n")
+        yield from (line.decode() + "\n" for line in whole)
+    if held:
+        yield held.decode()
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """What became of a slice's records."""
@@ -70,7 +85,9 @@ class Loaded:
 class Query(Protocol):
     """Query jobs at Salesforce."""
 
-    def create(self, soql: str) -> str: ...
+    def ask(self, mapping: Mapping) -> str:
+        """Begin a query of all records of a mapping; its job's id."""
+        ...
 
     def watch(self, job_id: str) -> Watched: ...
 

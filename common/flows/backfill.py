@@ -55,11 +55,6 @@ class World:
     timer: Callable[[], float] = time.monotonic
 
 
-def soql(mapping: Mapping) -> str:
-    """All living records of the mapping's object, whole."""
-    return f"SELECT {', '.join(dict.fromkeys(mapping.read_fields))} FROM {mapping.sobject}"
-
-
 class Slices(Protocol):
     """Who knows which slice comes next."""
 
@@ -137,7 +132,7 @@ def _ask(backfill: Backfill, mapping: Mapping, world: World) -> str:
         return _answered(backfill, world.backfills.unsent(mapping), world)
     if not backfill.sf_job:
         began = world.now()
-        backfill = world.backfills.asked(backfill, world.query.create(soql(mapping)), began)
+        backfill = world.backfills.asked(backfill, world.query.ask(mapping), began)
     watched = world.query.watch(backfill.sf_job)
     if watched.end is BulkEnd.FAILED:
         raise Terminal("query_failed", watched.error, "Start the backfill again.")

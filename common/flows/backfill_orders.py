@@ -38,7 +38,7 @@ class Desk(Protocol):
 class Counting(Protocol):
     """Salesforce, asked how many records there are."""
 
-    def count(self, sobject: str) -> int: ...
+    def count(self, mapping: Mapping) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Orders:
         mapping, direction = self._chosen(name, to)
         size = slice_records or _size(direction)
         inwards = direction is Direction.SF_TO_PG
-        records = salesforce.count(mapping.sobject) if inwards else self.desk.unsent(mapping)
+        records = salesforce.count(mapping) if inwards else self.desk.unsent(mapping)
         return {
             "object": mapping.sobject, "table": mapping.table, "direction": direction.value, "records": records,
             "slices": -(-records // size), "slice_records": size,

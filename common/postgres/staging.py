@@ -4,7 +4,7 @@ The merge is the guarded statement that the records of messages go through, in t
 Salesforce has not got yet, rows born here, tombstones) travels on by the road that changes take, which treats each with care.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from common.errors import Terminal, Transient
 from common.mapping import ID, Mapping
 from common.postgres.connect import Row, Transaction
 from common.postgres.queries import load
+from common.postgres.ruled_cells import with_ruled_cells
 from common.postgres.statements import ConfigurationChanged, Statements
 
 ASIDE = 500  #: records put aside at a time, and how small a part gets whose culprit the other road shall find
@@ -48,17 +49,24 @@ class Staging:
         """
         self._tx.run_bound(_Q["memory"])
         self._tx.run_bound(self._statement("table"))
-        self._tx.copy(self._statement("copy"), self._page.chunks)
+        refused: list[Row] = []
+        self._tx.copy(self._statement("copy"), self._bytes(refused))
         records = int(self._tx.run_bound(_Q["count"])[0][0])
-        if records != self._page.records:
+        if records + len(refused) != self._page.records:
             raise Transient(
                 "page_incomplete", f"{records} of {self._page.records} records came", "The page is asked for again."
             )
         written, stale, aside = self._merge(0, records, put_aside)
+        aside += self._put_aside(refused, put_aside) if refused else 0
         since = self._read_at - REREAD
         close = [(sfid, clock.parse(stamp)) for sfid, stamp in self._run("close", since=since)]
         family = self._run("sfids")[0][0] if self._mapping.parent_keys or self._mapping.children else []
-        return Loaded(records, written, stale, aside, close, family)
+        return Loaded(self._page.records, written, stale, aside, close, family)
+
+    def _bytes(self, refused: list[Row]) -> Iterator[bytes]:
+        """As they came; where the mapping has rules, what these make of a value stands behind the row's own cells."""
+        ruled = [(self._titles.index(f.name), f) for f in self._mapping.fields if f.rules]
+        return with_ruled_cells(self._page.chunks, ruled, refused) if ruled else self._page.chunks
 
     def _statement(self, query: str) -> str:
         return self._sql.staged(query, self._titles)

@@ -1,5 +1,6 @@
 """The statements of one mapping: sql/queries/table.sql with its names filled in, and the records they take."""
 
+from collections.abc import Mapping as Map
 from collections.abc import Sequence
 from typing import Any
 
@@ -89,10 +90,11 @@ class Statements:
             query: `apply`, or one of sql/queries/staging.sql.
         """
         places = {title: f"q{n}" for n, title in enumerate(titles)}
+        ruled = [_staged(f, places) for f in self.mapping.fields if f.rules]
         fields, external_id = self.mapping.fields, self.mapping.external_id_field
         names = {
             "staged_columns": "".join(
-                f", s.{places[f.name]}::{RECORD_TYPE[f.kind]} AS c{n}" for n, f in enumerate(fields)
+                f", s.{_staged(f, places)}::{RECORD_TYPE[f.kind]} AS c{n}" for n, f in enumerate(fields)
             )
             + "".join(f", false AS k{n}" for n in range(len(self.mapping.parent_keys))),
             "sfid": places[ID],
@@ -101,7 +103,8 @@ class Statements:
             "table": identifier(self.mapping.table),
             "key": identifier(self.mapping.key_column),
             "names": ", ".join(places.values()),
-            "types": "".join(f", {place} text" for place in places.values()),
+            "all_names": ", ".join((*places.values(), *ruled)),
+            "types": "".join(f", {place} text" for place in (*places.values(), *ruled)),
         }
         return _fill(self._staged_apply if query == "apply" else load("staging")[query], names)
 
@@ -121,6 +124,11 @@ class Statements:
             value = fields[name]
             row[column] = arriving(field, value) if rewritten or value == "" else value
         return row
+
+
+def _staged(field: Field, places: Map[str, str]) -> str:
+    """The staging table's column with the value as Salesforce wrote it; where rules change it, the one beside it."""
+    return f"r{places[field.name]}" if field.rules else places[field.name]
 
 
 def _late(mapping: Mapping) -> dict[str, str]:

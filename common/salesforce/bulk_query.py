@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 
-from common.backfill import Page, Watched
+from common.backfill import Page, Watched, cells
 from common.errors import Misconfigured, Transient, Unknown
+from common.mapping import Mapping
 from common.ports import BulkEnd, Spent
 from common.salesforce.bulk import ENDS
 from common.salesforce.errors import refused
@@ -45,10 +46,14 @@ class BulkQueryApi:
         except Refused as exc:
             raise _unasked(exc) from exc
 
-    def count(self, sobject: str) -> int:
-        """How many living records an object has. Raises as `create` does."""
+    def ask(self, mapping: Mapping) -> str:
+        """Let Salesforce begin to tell every living record that meets the mapping's filter, whole; the job's id."""
+        return self.create(f"SELECT {', '.join(dict.fromkeys(mapping.read_fields))} FROM {_living(mapping)}")
+
+    def count(self, mapping: Mapping) -> int:
+        """How many records that would be. Raises as `create` does."""
         try:
-            return int(self._session.get("query", q=f"SELECT COUNT() FROM {sobject}")["totalSize"])
+            return int(self._session.get("query", q=f"SELECT COUNT() FROM {_living(mapping)}")["totalSize"])
         except Refused as exc:
             raise _unasked(exc) from exc
 
@@ -94,7 +99,7 @@ class BulkQueryApi:
         locator = ""
         while True:
             with self.page(job_id, locator) as page:
-                yield from csv.reader(_lines(page.chunks))
+                yield from cells(page.chunks)
                 locator = page.following
             if not locator:
                 return
@@ -113,6 +118,10 @@ class BulkQueryApi:
         return Spent(self._session.spent(), used, allowed)
 
 
+def _living(mapping: Mapping) -> str:
+    return f"{mapping.sobject} WHERE ({mapping.filter})" if mapping.filter else mapping.sobject
+
+
 def _without_titles(chunks: Iterator[bytes]) -> tuple[list[str], Iterator[bytes]]:
     """The title line, and the bytes behind it."""
     held = b""
@@ -122,16 +131,6 @@ def _without_titles(chunks: Iterator[bytes]) -> tuple[list[str], Iterator[bytes]
             break
     line, _, rest = held.partition(b"\n")
     return next(csv.reader([line.decode()]), []), chain([rest] if rest else [], chunks)
-
-
-def _lines(chunks: Iterator[bytes]) -> Iterator[str]:
-    """Text by lines, whose ends stay as they are: a cell may hold some."""
-    held = b""
-    for chunk in chunks:
-        *whole, held = (held + chunk).split(b"\n")
-        yield from (line.decode() + "\n" for line in whole)
-    if held:
-        yield held.decode()
 
 
 def _unasked(exc: Refused) -> Misconfigured | Transient:

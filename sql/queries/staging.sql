@@ -5,7 +5,7 @@ CREATE TEMPORARY TABLE isthmus_staged (n integer GENERATED ALWAYS AS IDENTITY{ty
 
 -- copy --
 -- Take the page's bytes; an empty cell is null, though it is quoted.
-COPY pg_temp.isthmus_staged ({names}) FROM STDIN (FORMAT csv, FORCE_NULL ({names}), ENCODING 'UTF8')
+COPY pg_temp.isthmus_staged ({all_names}) FROM STDIN (FORMAT csv, FORCE_NULL ({all_names}), ENCODING 'UTF8')
 
 -- memory --
 -- The merge joins the page with itself some times; without this it would write it to disk each time.

@@ -1,11 +1,13 @@
 """First loads from Salesforce: whole, in slices, around edits and deletions, paused, killed and gone on with."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import requests
 
+from common import rules
 from common.errors import Terminal, Transient
 from common.flows import backfill
 from common.mapping import Direction, Field, Kind
@@ -77,6 +79,44 @@ def test_an_object_without_records_is_done_at_once(loader: Loader) -> None:
 
     assert ["asking"] == loader.run()
     assert "done" == loader.progress(begun)["state"]
+
+
+def test_only_records_that_meet_the_filter_come(database: Database, org: Standin) -> None:
+    """Planned, asked for and merged are the others only."""
+    mapping = map_table(database, fields=FIELDS, filter="NumberOfEmployees >= 10")
+    road = Road(database, org, mapped=False)
+    loader = Loader(database, org, road=road)
+    records(org, 15)
+
+    loader.start()
+    loader.run()
+
+    assert 5 == len(loader.here()) == loader.query.count(mapping)
+    assert {f"n{n}" for n in range(10, 15)} == {row[0] for row in loader.here().values()}
+    road.close()
+
+
+def test_rules_rule_here_too(database: Database, org: Standin) -> None:
+    """Each value as a change would bring it; what a rule has no word for is put aside and buried like any."""
+    renamed = rules.read({"map": {"n1": "one", "n2": "two"}})
+    fields = (
+        replace(FIELDS[0], rules=replace(renamed, exact=True)),
+        replace(FIELDS[1], rules=rules.read({"default": "-"})),
+    )
+    map_table(database, fields=fields)
+    road = Road(database, org, mapped=False)
+    loader = Loader(database, org, road=road)
+    records(org, 4)
+    org.create("Account", Name="one")  # the column's word for another one
+
+    begun = loader.start()
+    loader.run()
+    loader.arrive()
+
+    assert {("n0", "-"), ("one", "-"), ("two", "-"), ("n3", "-")} == set(loader.here().values())
+    assert ["one"] == [o.change.fields["Name"] for o in loader.graves.buried]
+    assert (5, 4, 1) == tuple(loader.progress(begun)[n] for n in ("records", "written", "aside"))
+    road.close()
 
 
 # -- older and newer -----------------------------------------------------------------------------------
