@@ -10,6 +10,7 @@ class Metric:
     event: str  #: the log line's `event` that carries it
     key: str  #: the log line's key; empty counts the lines
     labels: tuple[str, ...] = ()
+    only: tuple[tuple[str, str], ...] = ()  #: of those lines, the ones with these values
     help: str = ""
 
 
@@ -19,7 +20,12 @@ ALL = (
         help="Made on one side until settled on the other.",
     ),
     Metric("isthmus/changes", "1", "change", "", ("sobject", "door", "outcome"), help="Changes that ended their journey."),
-    Metric("isthmus/failures", "1", "change", "", ("sobject", "door", "reason"), help="Changes that can never succeed."),
+    Metric(
+        "isthmus/failures", "1", "change", "", ("sobject", "door", "reason"), (("outcome", "failed"),),
+        help="Changes that can never succeed: each stands in the dead letters.",
+    ),
+    Metric("isthmus/burials", "1", "buried", "", ("door", "reason"), help="Messages that nobody can read, or do, kept among the dead letters."),
+    Metric("isthmus/troubles", "1", "trouble", "", ("door", "reason"), help="Runs that could not go on, and why."),
     Metric("isthmus/events", "1", "pull", "events", ("sobject", "door"), help="Change events that were heard."),
     Metric("isthmus/drained", "1", "drain", "published", (), help="Records that the drainer published."),
     Metric("isthmus/salesforce_calls", "1", "send", "calls", ("door",), help="API calls spent on Salesforce."),

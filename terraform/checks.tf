@@ -27,3 +27,10 @@ check "console_role" {
     error_message = "The console uses the doors' own database role. Make one with less power and name CONSOLE_DATABASE_URL in secret_versions."
   }
 }
+
+check "somebody_is_told" {
+  assert {
+    condition     = !var.alerts.enabled || length(var.alerts.emails) > 0 || var.alerts.slack_channel != null
+    error_message = "The alerts tell nobody: name alerts.emails or alerts.slack_channel, or set alerts.enabled = false and pay nothing for them."
+  }
+}

@@ -20,3 +20,8 @@ output "topology" {
   description = "Each topic's subscriptions, living and dead."
   value       = { for name, topic in module.topic : name => topic.subscriptions }
 }
+
+output "alerts_cost" {
+  description = "What the alerts cost a month."
+  value       = module.watch.alerts_cost
+}

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from common import codec, work
+from common import codec, log, work
 from common.change import Change, Ending, Outcome, Side
 from common.clock import Clock
 from common.errors import Terminal, Transient
 from common.mapping import Mapping
 
+DOOR = "keep_dead_letters"
 ROUNDS = 5  #: of a hundred attempts and about 16 hours each: more than three days without a database
 ROUND = "isthmus-round"  #: the attribute that counts them
 FIRST_WAIT = timedelta(minutes=10)  #: the dead subscription's own pace
@@ -76,8 +77,7 @@ def _bury(message: Message, graveyard: Graveyard, source: Raw, paused: Callable[
     try:
         changes = codec.decode(message.data)
     except (Terminal, Transient) as exc:
-        unread = Terminal("attempts_used_up", exc.detail, _HINT)
-        graveyard.bury_bytes(message.topic, message.message_id, message.data, unread)
+        _bury_bytes(message, graveyard, exc.detail)
         return []
     if any(c.source is Side.SALESFORCE and paused(c.sobject) for c in changes):
         # As hints: what the message says may be older by now than any tombstone that is still there.
@@ -91,9 +91,14 @@ def _bury(message: Message, graveyard: Graveyard, source: Raw, paused: Callable[
 def _bury_work(message: Message, graveyard: Graveyard) -> list[Outcome]:
     kind = message.attributes.get(work.KIND, "")
     if kind != work.NUDGE:  # what that was about stands in the change log, and the schedule looks into it
-        unread = Terminal("attempts_used_up", f"work of kind {kind!r}", _HINT)
-        graveyard.bury_bytes(message.topic, message.message_id, message.data, unread)
+        _bury_bytes(message, graveyard, f"work of kind {kind!r}")
     return []
+
+
+def _bury_bytes(message: Message, graveyard: Graveyard, detail: str) -> None:
+    exc = Terminal("attempts_used_up", detail, _HINT)
+    graveyard.bury_bytes(message.topic, message.message_id, message.data, exc)
+    log.run(DOOR, "buried", reason=exc.reason)
 
 
 # -- what people decide --------------------------------------------------------------------------

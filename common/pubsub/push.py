@@ -113,6 +113,7 @@ def _handled(
     except Terminal as exc:
         log.trouble(door, exc, trace=delivery.trace)
         bury(delivery, exc)
+        log.run(door, "buried", trace=delivery.trace, reason=exc.reason)
         return "", ACK
     log.endings(door, outcomes, now=clock.now(), trace=delivery.trace, attempt=delivery.attempt)
     nack = any(o.ending is Ending.LATER for o in outcomes)

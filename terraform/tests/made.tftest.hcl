@@ -15,11 +15,13 @@ mock_provider "google" {
 }
 
 variables {
+  alerts               = { emails = ["ops@example.com"] }
   cloud_sql_password   = "" # null would do, but not in a test: Terraform wants ephemeral values to be there
   console_database_url = ""
   database_direct_url  = ""
   database_url         = "postgresql://isthmus:secret@db.example.com:5432/app"
   project_id           = "acme-mesh"
+  slack_token          = ""
 
   inbound = {
     hmac_keys   = ["0123456789abcdef0123456789abcdef"]

@@ -17,11 +17,13 @@ mock_provider "google" {
 }
 
 variables {
+  alerts               = { emails = ["ops@example.com"] }
   cloud_sql_password   = "" # null would do, but not in a test: Terraform wants ephemeral values to be there
   console_database_url = ""
   database_direct_url  = ""
   database_url         = "postgresql://isthmus:secret@db.example.com:5432/app"
   project_id           = "acme-mesh"
+  slack_token          = ""
 
   inbound = {
     hmac_keys   = ["0123456789abcdef0123456789abcdef"]
@@ -51,12 +53,15 @@ run "everything" {
   command = plan
 
   variables {
+    alerts               = { slack_channel = "#isthmus" }
+    budget               = { amount = 20, billing_account = "012345-6789AB-CDEF01" }
     cloud_sql_password   = "p@ss/word"
     console              = { people = ["group:ops@example.com"] }
     console_database_url = "postgresql://console:secret@db.example.com:5432/app"
     database             = { ca = "-----BEGIN CERTIFICATE-----", cloud_sql = {} }
     database_direct_url  = "postgresql://isthmus:secret@direct.example.com:5432/app"
     prefix               = "staging-"
+    slack_token          = "xoxb-0000"
     settings             = { API_RESERVE = "30", SLEEPY_DATABASE = "true" }
 
     secret_versions = {
@@ -167,4 +172,22 @@ run "a_console_for_nobody" {
   }
 
   expect_failures = [var.console]
+}
+
+run "alerts_that_tell_nobody" {
+  command = plan
+
+  variables {
+    alerts = {}
+  }
+
+  expect_failures = [check.somebody_is_told]
+}
+
+run "a_drainer_that_sleeps" {
+  command = plan
+
+  variables {
+    settings = { IDLE_MINUTES = "1440" }
+  }
 }

@@ -264,6 +264,6 @@ def _runs_a_month(cron: str) -> float:
 
 
 def _names(plan: Plan) -> set[tuple[str, str]]:
-    keys = ("account_id", "secret_id", "role_id", "repository_id", "name")
+    keys = ("account_id", "secret_id", "role_id", "repository_id", "display_name", "dashboard_json", "name")
     made = (r for r in plan.resources if not r.kind.endswith(("_iam_member", "_version", "_bucket_object")))
     return {(r.kind, next(r.values[key] for key in keys if r.values.get(key))) for r in made}
