@@ -76,9 +76,11 @@ class ChangeLog:
         now = self._now()
         with self._database.transaction() as tx:
             waiting.wake_edited(tx, tables.values(), now)
+            tx.run(_Q["in_order"])
             heads = tx.objects(_Q["claim"], limit=limit, now=now, tables=list(tables))
             if not heads:
                 return Claimed(0)
+            tx.run(_Q["in_any_order"])
             rows = _unguarded(tx, tx.objects(_Q["follow"], records=as_json(heads)), now)
             claimed = replace(self._mark(tx, tables, rows, merge), records=len(heads))
             if attach is not None:

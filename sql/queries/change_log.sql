@@ -1,3 +1,12 @@
+-- in_order --
+-- For the claim that follows: the planner, who knows little of a log that fills and empties, would sort the whole backlog
+-- for every thousand rows; change_log_waiting has them in order.
+SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off
+
+-- in_any_order --
+-- For what comes after the claim.
+SET LOCAL enable_sort TO DEFAULT; SET LOCAL enable_bitmapscan TO DEFAULT
+
 -- claim --
 -- Lock up to :limit records that are due, each through its oldest open row; records that another
 -- drainer holds are skipped, and so are records whose last call may still be carried out, or whose deletion waits for

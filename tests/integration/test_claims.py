@@ -1,6 +1,8 @@
 """The change log under the drainer and the sender: claims, leases, fences, and what a settlement writes down."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from common import config
 from common.change import Change, Op, Side
@@ -9,6 +11,7 @@ from common.mapping import Direction
 from common.postgres import mappings
 from common.postgres.change_log import ChangeLog
 from common.postgres.connect import Database
+from common.postgres.queries import bind, load
 from tests.integration.accounts import (
     TABLE,
     another,
@@ -306,3 +309,24 @@ def test_a_failed_deletion_does_not_hold_up_the_records_next_life_for_ever(
 
     assert "upsert" in seen
     assert 0 == change_log.claim(10, merge).records
+
+
+def test_a_claim_looks_at_no_more_of_the_backlog_than_it_takes(database: Database, clock: Hand) -> None:
+    """A long backlog is not sorted anew for every claim."""
+    map_table(database)
+    run(database, f"INSERT INTO {TABLE} (id, name) SELECT 'k' || n, 'x' FROM generate_series(1, 2000) AS n")
+    queries = load("change_log")
+
+    with database.transaction() as tx:
+        tx.run(queries["in_order"])
+        claim = bind(queries["claim"], limit=10, now=clock(), tables=[TABLE])
+        ((plan,),) = tx.run(f"EXPLAIN (ANALYZE, FORMAT JSON) {claim}")
+
+    read = [float(node["Actual Rows"]) for node in _nodes(plan[0]["Plan"]) if node.get("Alias") == "c"]
+    assert read and max(read) < 100
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for below in node.get("Plans", ()):
+        yield from _nodes(below)
