@@ -12,6 +12,8 @@ from common.errors import Terminal, Transient
 VERSION = 1
 MAX_BYTES = 1_000_000  #: Pub/Sub takes 10 MB; a tenth keeps one push short
 
+_BEGINNING = b'{"v":'  # of every message
+
 _OPS = {op.value: op for op in Op}
 _VALUES = {str, bool, type(None)}
 _HINT = "It was not written by Isthmus, or was damaged on its way. Discard it, or replay it after an upgrade."
@@ -35,6 +37,11 @@ def encode(changes: Sequence[Change], *, max_changes: int) -> Iterator[bytes]:
         size += len(part)
     if parts:
         yield _message(changes[0], parts)
+
+
+def is_ours(data: bytes) -> bool:
+    """Whether a message was encoded here, of whatever version, and so is none of Debezium's."""
+    return data.startswith(_BEGINNING)
 
 
 def _message(first: Change, parts: Sequence[bytes]) -> bytes:

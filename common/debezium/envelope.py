@@ -11,7 +11,6 @@ from common.errors import Terminal
 from common.mapping import Mapping
 from common.ports import Captured
 
-OURS = b'{"v":'  #: how every message of our own begins
 _TOMBSTONES = (b"null", b"default")  #: what stands for a deleted row's empty message
 _NO_CHANGE = {"ts_ms", "status"}  #: heartbeats and transaction boundaries have these, and no operation
 _TYPES = {"c": "INSERT", "u": "UPDATE", "d": "DELETE", "r": "INSERT"}
@@ -82,11 +81,6 @@ class Event:
 
     def _differ(self, column: str, old: Any, new: Any) -> bool:
         return (self.after or {}).get(column) != UNAVAILABLE and old != new
-
-
-def is_ours(data: bytes) -> bool:
-    """Whether a message is one of our own, and so none of Debezium's."""
-    return data.startswith(OURS)
 
 
 def read(data: bytes) -> Event | None:

@@ -8,10 +8,8 @@ import functions_framework
 
 from common import clock, codec, config, health, log, work
 from common.change import Outcome
-from common.debezium import envelope
-from common.flows import bulk, capture, to_salesforce
+from common.flows import bulk, to_salesforce
 from common.postgres.bulk_jobs import BulkJobs
-from common.postgres.captured import CaptureLog
 from common.postgres.change_log import TOPIC, ChangeLog
 from common.postgres.connect import Database
 from common.postgres.dead_letters import DeadLetters
@@ -38,7 +36,6 @@ world = to_salesforce.World(
     book, change_log, SalesforceOrg(session, calls=settings.calls), clock.now, settings.call_seconds,
     table=PostgresTable(database), reserve_percent=settings.reserve_percent, nudge=lambda: works.publish(Work(NUDGE)),
 )  # fmt: skip
-capturing = capture.World(book, CaptureLog(database, book), world.nudge)
 crowds = bulk.World(world, BulkJobs(database, change_log), BulkApi(session))
 
 
@@ -53,12 +50,21 @@ def upsert_salesforce(request: flask.Request) -> push.Answer | tuple[str, int, d
 
 
 def _handle(delivery: push.Delivery) -> Sequence[Outcome]:
-    if not envelope.is_ours(delivery.data):  # but Debezium's: it goes into the change log, and comes back drained
-        capture.apply(envelope.read(delivery.data), capturing)
-        return ()
+    if not codec.is_ours(delivery.data):
+        return _capture(delivery.data)
     outcomes = to_salesforce.apply(codec.decode(delivery.data), world)
     _note("send", delivery, records=len(outcomes))
     return outcomes
+
+
+def _capture(data: bytes) -> tuple[()]:
+    """Debezium's: it goes into the change log, and comes back drained."""
+    from common.debezium import envelope  # late: most never need it
+    from common.flows import capture
+    from common.postgres.captured import CaptureLog
+
+    capture.apply(envelope.read(data), capture.World(book, CaptureLog(database, book), world.nudge))
+    return ()
 
 
 def _poll(delivery: push.Delivery) -> tuple[()]:

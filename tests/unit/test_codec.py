@@ -57,6 +57,14 @@ def test_the_message_says_its_version_source_and_object():
     assert (1, "postgres", "Account") == (head["v"], head["source"], head["sobject"])
 
 
+def test_a_message_of_ours_is_known_by_its_beginning():
+    """Debezium's messages come on the same topic."""
+    (data,) = codec.encode([a_change()], max_changes=1)
+
+    assert codec.is_ours(data)
+    assert not codec.is_ours(b'{"schema":{},"payload":{"op":"c"}}')
+
+
 def test_nothing_makes_no_message():
     assert [] == list(codec.encode([], max_changes=200))
 
