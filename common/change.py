@@ -9,6 +9,7 @@ Value = str | bool | None  #: as the source wrote it; the mapping says what it b
 
 MODSTAMP = "SystemModstamp"
 REREAD = timedelta(seconds=2)  #: a stamp has whole seconds: a read that began this close to it may have missed an edit
+EVENT = "__e"  #: what every platform event's API name ends in
 UNSTAMPED = datetime(1970, 1, 1, tzinfo=UTC)  #: nobody told a time: any version that a read brings will do
 
 
@@ -42,8 +43,15 @@ class Change:
         """(SystemModstamp, read_at): the greater wins. What was pushed counts as read at its stamp."""
         return (self.stamp, self.read_at or self.stamp)
 
+    @property
+    def is_event(self) -> bool:
+        """Whether it is a platform event: it is all there is, no record stands behind it."""
+        return self.source is Side.SALESFORCE and self.sobject.endswith(EVENT)
+
     def hint(self, *, buried: bool = False) -> "Change":
-        """The same record as a mere hint that it should be read."""
+        """The same record as a mere hint that it should be read. An event cannot be read: it stays as it is."""
+        if self.is_event:
+            return self
         return replace(self, fields={}, read_at=None, buried=buried or self.buried)
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
 
-from common.change import MODSTAMP, Change, Value
+from common.change import EVENT, MODSTAMP, Change, Value
 from common.family import Child, ParentKey
 from common.ids import is_id
 from common.rules import NONE, Rules
@@ -158,6 +158,11 @@ class Mapping:
         have = frozenset(selected)
         return [name for name in self.read_fields if name not in have]
 
+    @property
+    def is_event(self) -> bool:
+        """Whether it is about platform events, which are kept as they come: no record is ever read, changed or sent."""
+        return self.sobject.endswith(EVENT)
+
     def completed(self, change: Change) -> Map[str, Value] | None:
         """Every mapped field of the change, absent ones filled where their absence is known to mean null.
 
@@ -165,6 +170,8 @@ class Mapping:
             None where the change is only a hint: a mapped field is missing and nobody knows why; or there is a filter,
             which only Salesforce can hold a record to.
         """
+        if self.is_event:  # it says all it has: what an older schema lacked is null
+            return {f.name: change.fields.get(f.name) for f in self.fields}
         if self.filter:
             return None
         if not change.fields.get(MODSTAMP):

@@ -30,3 +30,19 @@ def one(known: Sequence[Mapping], name: str) -> Mapping:
         tables = ", ".join(m.table for m in found)
         raise Terminal("mapping_unclear", f"{name} is mapped to several tables", f"Name one of them: {tables}.")
     return found[0]
+
+
+def of_records(known: Sequence[Mapping], name: str) -> Mapping:
+    """The one mapping of an object or a table that has records, which platform events have not.
+
+    Raises:
+        Terminal: there is none, or several.
+    """
+    mapping = one(known, name)
+    if mapping.is_event:
+        raise Terminal(
+            "platform_event",
+            f"{mapping.sobject} is a platform event",
+            "Events are kept as they come: there is no record to read, load or filter.",
+        )
+    return mapping

@@ -10,7 +10,7 @@ from common.backfill import OPEN, SLICE, TO_SALESFORCE_SLICE, Backfill
 from common.errors import Terminal
 from common.flows import backfill
 from common.mapping import Direction, Mapping
-from common.named import one
+from common.named import of_records
 from common.ports import Mappings
 
 TO = {"postgres": Direction.SF_TO_PG, "salesforce": Direction.PG_TO_SF}
@@ -109,7 +109,7 @@ class Orders:
         return self.status(backfill_id)[0]
 
     def _chosen(self, name: str, to: str) -> tuple[Mapping, Direction]:
-        mapping = one(self.mappings.all(), name)
+        mapping = of_records(self.mappings.all(), name)
         if to and to not in TO:
             raise Terminal("order_refused", f"`to` is {to!r}", f"Name one of {', '.join(TO)}.")
         usual = Direction.PG_TO_SF if mapping.direction is Direction.PG_TO_SF else Direction.SF_TO_PG

@@ -117,7 +117,7 @@ def replay(letter: Map[str, Any], data: bytes | None, world: Replay) -> str:
     """Send one letter on its way again; what was done, in words.
 
     From Salesforce it goes as a hint: the record is read as it is now, deleted ones included, so an old letter
-    brings no old value back. From Postgres the edits themselves are opened again in the log.
+    brings no old value back (an event goes whole: nothing newer can be said of it). From Postgres the edits themselves are opened again in the log.
 
     Args:
         data: The message's own bytes where it could not be read.
@@ -134,7 +134,9 @@ def replay(letter: Map[str, Any], data: bytes | None, world: Replay) -> str:
         return _reopen(change, world)
     hint = change.hint(buried=True)
     world.topics(topic).publish_raw(list(codec.encode([hint], max_changes=1)), {})
-    return "the record will be read and applied as it is now"
+    return (
+        "the event is told again, as it was" if change.is_event else "the record will be read and applied as it is now"
+    )
 
 
 def _reopen(change: Change, world: Replay) -> str:

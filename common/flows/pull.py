@@ -8,6 +8,7 @@ from itertools import groupby
 
 from common import backoff, bookmark, log
 from common.bookmark import Bookmark, Overtaken, Resync, Shelf, Trouble
+from common.change import EVENT
 from common.clock import Clock
 from common.errors import IsthmusError, Misconfigured, Transient
 from common.events import Broken, Channel, Events, Exhausted, Expired, Heard, Lost, Stream
@@ -206,6 +207,8 @@ class _Run:
         self._now = self._now.wishing([Resync(lost.sobject, lost.reason, since, self._world.now())])
 
     def _ask(self, lost: Lost, since: datetime | None) -> None:
+        if lost.sobject.endswith(EVENT):
+            return  # there is nothing to compare with: people are told, on the page
         self._world.ask(resync(lost.sobject, lost.reason, since))
         log.run(self._world.door, "resync", sobject=lost.sobject, reason=lost.reason)
 

@@ -99,7 +99,7 @@ def _sorted_out(
     """Complete ones, and mere hints. A pushed deletion is a hint too: the record may have come back."""
     whole, hints = [], []
     for change in changes:
-        pushed = change.op is Op.UPSERT and not change.buried
+        pushed = change.op is Op.UPSERT and (not change.buried or change.is_event)
         fields = mapping.completed(change) if pushed else None
         if fields is None and pushed:
             definitions.judge(mapping, change)

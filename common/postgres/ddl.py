@@ -17,6 +17,8 @@ _CAPTURE = {
 
 def create(mapping: Mapping) -> list[str]:
     """Everything a new mapping needs, in order."""
+    if mapping.is_event:
+        return [_fill(_Q[name], _names(mapping)) for name in ("schema", "event_table", "event_index")]
     statements = [_Q["schema"], _Q["table"], _Q["modstamp_index"]]
     statements += [_fill(_Q["parent_index"], _lookup(k)) for k in mapping.parent_keys]
     names = _names(mapping)

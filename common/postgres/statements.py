@@ -74,7 +74,7 @@ class Statements:
             "unresolved": " OR ".join(_unresolved(k) for k in mapping.parent_keys) or "false",
             "same": _same(columns, values),
         } | _late(mapping)
-        self._texts = {name: _fill(text, names) for name, text in texts.items()}
+        self._texts = {name: _fill(text, names) for name, text in (texts | load("event")).items()}
         self._staged_apply = _fill(texts["apply"], names | {"incoming": load("staging")["incoming"]})
 
         # Only ids, empty texts and fields with rules are rewritten; sorted out here, once, for a batch has thousands of values.

@@ -112,6 +112,10 @@ class PostgresTable:
         self, mapping: Mapping, changes: Sequence[Change], chosen: list[int], verdicts: list[Verdict | None],
         read: bool, looks: set[str],
     ) -> None:  # fmt: skip
+        if mapping.is_event:
+            for n, word in self._append(mapping, changes, chosen):
+                verdicts[n] = _verdict(changes[n], word)
+            return
         careful = [n for n in chosen if read or changes[n].op is Op.DELETE]
         plain = [n for n in chosen if not read and changes[n].op is Op.UPSERT]
         if plain:
@@ -126,6 +130,16 @@ class PostgresTable:
             for n, verdict in _despite_deadlocks(lambda: self._with_care(mapping, changes, sorted(careful), read)):
                 verdicts[n] = verdict
             looks.update(changes[n].record_id for n in careful if changes[n].op is Op.UPSERT)
+
+    def _append(self, mapping: Mapping, changes: Sequence[Change], chosen: list[int]) -> list[tuple[int, str]]:
+        """Keep platform events; nothing of a table of events is ever changed."""
+        statements = self._of(mapping)
+        records = as_json(statements.record(changes[n], n) for n in chosen)
+        script = bind(
+            statements["append"], records=records, mapping_id=mapping.id, configuration=mapping.configuration
+        )  # fmt: skip
+        ((words,),) = self._database.at_once(script)
+        return [(n, _word(word)) for n, word in words]
 
     def _at_once(self, mapping: Mapping, changes: Sequence[Change], chosen: list[int]) -> list[tuple[int, str, bool]]:
         """The common case, in one round trip: no edits of ours are in the way."""

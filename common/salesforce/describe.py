@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from common.change import MODSTAMP
+from common.change import EVENT, MODSTAMP
 from common.errors import Misconfigured
 from common.family import ParentKey
 from common.mapping import (
@@ -42,6 +42,7 @@ _UNMAPPABLE = {
 }
 KEY_LENGTH = 36  #: a uuid, which a row born in Postgres takes for its key
 _OURS = {ID, MODSTAMP, "IsDeleted"}
+_EVENTS_OWN = {ID, "EventUuid", "ReplayId"}  #: an event's name is its row's key; how it was delivered is no part of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,9 @@ def to_mapping(
         external_id_field = ""
     if write_back:
         _refuse_write_back(described["name"], fields.get(external_id_field), direction)
-    wanted = [f for name, f in fields.items() if name not in _OURS | {external_id_field} and (not only or name in only)]
+    is_event = described["name"].endswith(EVENT)
+    ours = _EVENTS_OWN if is_event else _OURS | {external_id_field}
+    wanted = [f for name, f in fields.items() if name not in ours and (not only or name in only)]
     left_out = {f["name"]: why for f in wanted if (why := _why_not(f))}
     mapped = [f for f in wanted if f["name"] not in left_out]
     named = {name: o.column for name, o in (orders or {}).items() if o.column}
@@ -117,7 +120,9 @@ def to_mapping(
         ),
     )
     mapping = lay(mapping, orders or {}, picklists(described))
-    return Described(mapping, left_out, [f"{trouble}: rows take a key of their own"] if trouble else [])
+    return Described(
+        mapping, left_out, [f"{trouble}: rows take a key of their own"] if trouble and not is_event else []
+    )
 
 
 def picklists(described: dict[str, Any]) -> dict[str, list[str]]:

@@ -64,7 +64,7 @@ def carry_out(tx: Transaction, change: FieldChange) -> None:
     for statement in change.statements:
         tx.run_bound(statement)
     mappings.store_fields(tx, change.after)
-    if change.after.direction is not Direction.PG_TO_SF:
+    if change.after.direction is not Direction.PG_TO_SF and not change.after.is_event:  # what an event said it said
         refills.begin(tx, change.after, [f.name for f in change.fields])
 
 

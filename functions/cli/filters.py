@@ -28,7 +28,7 @@ def add_to(commands: Commands) -> None:
 def _filter(chosen: argparse.Namespace, env: config.Environment) -> None:
     with Database(config.database(env)) as database, Session(config.salesforce(env)) as session:
         with database.transaction() as tx:
-            mapping = named.one(mappings.read(tx), chosen.object)
+            mapping = named.of_records(mappings.read(tx), chosen.object)
         wanted = replace(mapping, filter="" if chosen.where == NONE else chosen.where)
         if wanted.filter:
             conditions.check(session, wanted)

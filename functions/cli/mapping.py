@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from common import config, ruling
+from common.change import EVENT
 from common.errors import Terminal
 from common.mapping import MAX_IDENTIFIER, Capture, Direction, Mapping, Policy, heroku, snake
 from common.postgres import captured, ddl, mappings
@@ -75,10 +76,8 @@ def _add_create(commands: Groups) -> None:
 
 def _create(chosen: argparse.Namespace, env: config.Environment) -> None:
     _refuse_odd_name(chosen.table or "")
-    if chosen.object.lower().endswith("__e"):
-        raise Terminal(
-            "platform_event", f"{chosen.object} is a platform event", "Events have no records to keep equal."
-        )
+    if chosen.object.lower().endswith(EVENT):
+        _refuse_beyond_events(chosen)
     settings = config.salesforce(env)
     with Session(settings) as session:
         described = describe.fetch(session, chosen.object)
@@ -89,7 +88,7 @@ def _create(chosen: argparse.Namespace, env: config.Environment) -> None:
     plan = describe.to_mapping(
         described,
         table=chosen.table if chosen.table and "." in chosen.table else f"salesforce.{chosen.table or name}",
-        direction=Direction(chosen.direction),
+        direction=Direction.SF_TO_PG if described["name"].endswith(EVENT) else Direction(chosen.direction),
         external_id_field=chosen.external_id or settings.external_id_field,
         style=chosen.names,
         only=_listed(chosen.fields),
@@ -116,6 +115,21 @@ def _create(chosen: argparse.Namespace, env: config.Environment) -> None:
         mapped = mappings.read(tx)
     print(f"{plan.mapping.sobject} is mapped to {plan.mapping.table}.")
     channels.write_down(env, mapped)
+
+
+def _refuse_beyond_events(chosen: argparse.Namespace) -> None:
+    """Platform events come, and are kept: there is no record to be sent, filtered, or looked up."""
+    chosen_too = {
+        "--direction PG_TO_SF": chosen.direction == Direction.PG_TO_SF, "--where": bool(chosen.where),
+        "--external-id": bool(chosen.external_id), "--parent-key": bool(chosen.parent_key),
+        "--write-back-external-ids": chosen.write_back_external_ids,
+        "--capture debezium": chosen.capture == Capture.DEBEZIUM,
+    }  # fmt: skip
+    if wrong := [name for name, given in chosen_too.items() if given]:
+        raise Terminal(
+            "platform_event", f"{chosen.object} is a platform event: {', '.join(wrong)}",
+            "Events come from Salesforce only, and are kept whole: leave that out.",
+        )  # fmt: skip
 
 
 def _listed(text: str | None) -> list[str]:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from common.named import mapped, one
+from common.named import mapped, of_records, one
 
 
 def count(text: str) -> int:
@@ -12,4 +12,4 @@ def count(text: str) -> int:
     return int(text)
 
 
-__all__ = ["count", "mapped", "one"]
+__all__ = ["count", "mapped", "of_records", "one"]

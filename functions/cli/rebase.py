@@ -61,7 +61,7 @@ def _rebase(chosen: argparse.Namespace, env: config.Environment) -> None:
 def _reread(database: Database, found: list[Mapping], env: config.Environment) -> int:
     """Ask for every record that a table knows; how many that are."""
     asked = 0
-    for mapping in (m for m in found if m.direction is not Direction.PG_TO_SF):
+    for mapping in (m for m in found if m.direction is not Direction.PG_TO_SF and not m.is_event):
         after = ""
         while True:
             with database.transaction() as tx:

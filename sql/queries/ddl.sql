@@ -13,6 +13,17 @@ CREATE TABLE {table} (
     isthmus_written_at timestamptz
 )
 
+-- event_table --
+-- Platform events, as they come: `id` names the event, however often it is told. Nothing of ours changes or deletes them.
+CREATE TABLE {table} (
+    {key} text PRIMARY KEY{columns},
+    isthmus_received_at timestamptz NOT NULL DEFAULT now()
+)
+
+-- event_index --
+-- Serves whoever reads on from where he was, or deletes what is old.
+CREATE INDEX ON {table} (isthmus_received_at)
+
 -- modstamp_index --
 -- Serves the comparison of both sides in windows of time. Postgres names it: no two indexes meet in one name.
 CREATE INDEX ON {table} (system_modstamp)

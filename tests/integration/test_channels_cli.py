@@ -82,12 +82,6 @@ def test_the_list_says_how_far_it_is_and_what_is_wrong(isthmus: Isthmus, shelf: 
     assert "Account: overflow, all records; Account: expired, since 2026-01-31 12:00" == shown["to be compared"]
 
 
-def test_a_platform_event_cannot_be_mapped(isthmus: Isthmus) -> None:
-    """It has no records that could be read; said before anybody logs in."""
-    with pytest.raises(SystemExit, match=r"platform_event.*Order_Event__e"):
-        isthmus("mapping", "create", "Order_Event__e")
-
-
 def test_what_was_compared_is_settled(isthmus: Isthmus, shelf: Folder) -> None:
     """The object's wishes are forgotten, the place stays; a second time there is nothing to settle."""
     _write(shelf)

@@ -254,6 +254,52 @@ def test_a_place_that_is_lost_means_all_that_is_kept(make, standin):
     assert [seen - timedelta(minutes=10)] == [r.since for r in page(world).resyncs]
 
 
+def test_platform_events_come_whole_from_a_place_of_their_own(world, standin):
+    """Every value that they say, under their own names; an object's channel knows nothing of them."""
+    orders = Channel("/event/Order__e", "Order__e")
+    standin.control(
+        "POST",
+        "events/platform-events",
+        {"name": "Order__e", "fields": [{"name": "Number__c", "type": "string", "length": 9}]},
+    )
+    told = standin.rest("POST", "sobjects/Order__e", {"Number__c": "7"}).json()["errors"][0]["message"]
+    standin.create("Account", Name="One")
+
+    done = [run(world, orders), run(world, orders), run(world)]
+
+    event, account = world.topic.changes
+    assert [1, 0, 1] == [d.events for d in done]
+    assert ("Order__e", told, told, Op.UPSERT, "") == (
+        event.sobject, event.record_id, event.event_id, event.op, event.origin,
+    )  # fmt: skip
+    assert {"CreatedDate", "CreatedById", "Number__c"} == set(event.fields)
+    assert "7" == event.fields["Number__c"]
+    assert event == event.hint(buried=True)
+    assert page(world, orders).place != page(world).place
+    assert "Account" == account.sobject
+
+
+def test_lost_platform_events_are_told_to_people(make, standin):
+    """There is no record to compare them with: no work is asked for, the page says so until somebody settles it."""
+    orders, asked = Channel("/event/Order__e", "Order__e"), Asked()
+    world = make(asked=asked)
+    standin.control(
+        "POST",
+        "events/platform-events",
+        {"name": "Order__e", "fields": [{"name": "Number__c", "type": "string", "length": 9}]},
+    )
+    standin.rest("POST", "sobjects/Order__e", {"Number__c": "7"})
+    run(world, orders)
+    seen = clock.now() - timedelta(days=4)
+    set_page(world, orders, event_at=seen, looked_at=seen)
+    standin.control("DELETE", "events")
+
+    run(world, orders)
+
+    assert [] == asked
+    assert [("Order__e", "expired")] == [(r.sobject, r.reason) for r in page(world, orders).resyncs]
+
+
 def test_a_quiet_channels_place_grows_old_without_harm(make, standin):
     """Its end was seen within the last sixty hours, so what is still kept is all there is: nothing to compare."""
     asked = Asked()

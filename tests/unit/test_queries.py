@@ -150,7 +150,7 @@ def a_family():
 def _statements():
     """Every named query with its names filled in, as the rooms do it."""
     mapping = a_family()
-    filled = Statements(mapping)
+    filled = {"table": Statements(mapping), "event": Statements(a_mapping(sobject="Order__e"))}
     (key,) = mapping.parent_keys
     names = {
         "table": identifier(mapping.table), "key": identifier(mapping.key_column), "child": identifier(mapping.table),
@@ -161,7 +161,7 @@ def _statements():
     for file, name in EVERY:
         if file in ("ddl", "staging"):  # of tables that only their rooms make
             continue
-        text = filled[name] if file == "table" else load(file)[name]
+        text = filled[file][name] if file in filled else load(file)[name]
         for place, value in names.items():
             text = text.replace("{" + place + "}", value)
         yield f"{file}.{name}", text

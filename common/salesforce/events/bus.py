@@ -13,9 +13,11 @@ from common import log
 from common.config import EventBus as Settings
 from common.errors import IsthmusError, Misconfigured, Terminal
 from common.events import Broken, Heard, Lost
-from common.salesforce.events import errors, event
+from common.salesforce.events import errors, event, published
 from common.salesforce.events.avro import Schema
 from common.salesforce.events.event import Event
+from common.salesforce.events.published import Published
+from common.salesforce.events.topics import EVENTS
 from common.salesforce.session import LOOPBACK, Access, Session
 
 if TYPE_CHECKING:  # late where it is used: a fifth of a second of a door's start
@@ -163,11 +165,11 @@ class Subscription:
         self._reader.join(CALL_SECONDS)
 
     def _decoded(self, answer: Any) -> Heard:
-        events: list[Event] = []
+        events: list[Event | Published] = []
         lost: list[Lost] = []
         for consumed in answer.events:
             try:
-                events.append(self._event(consumed.event))
+                events.append(self._event(consumed))
             except Terminal as exc:
                 log.trouble("events", exc)
                 lost.append(Lost(_object_of(self._topic), "unreadable"))
@@ -176,23 +178,28 @@ class Subscription:
         changes = [change for e in events for change in e.changes()]
         return Heard(place, len(answer.events), changes, lost, events[-1].committed if events else None)
 
-    def _event(self, produced: Any) -> Event:
-        """One event; where its body is illegible, its header will do.
+    def _event(self, consumed: Any) -> Event | Published:
+        """One event; where a change event's body is illegible, its header will do.
 
         Raises:
             Terminal: not even that.
         """
+        produced = consumed.event
         schema = self._bus.schema(produced.schema_id, self._access)
-        ways: Sequence[Callable[[], Event]] = (
-            lambda: event.read(produced.id, schema.record(produced.payload)),
-            lambda: event.of(produced.id, schema.header(produced.payload)),
+        ways: Sequence[Callable[[], Event | Published]] = (
+            (lambda: published.read(produced.id, consumed.replay_id, schema, schema.record(produced.payload)),)
+            if self._topic.startswith(EVENTS)
+            else (
+                lambda: event.read(produced.id, schema.record(produced.payload)),
+                lambda: event.of(produced.id, schema.header(produced.payload)),
+            )
         )
         for way in ways:
             try:
                 return way()
             except Exception as exc:  # noqa: BLE001 - fastavro raises what its bytes make it stumble over
                 stumbled = exc
-        hint = "All records of the object are compared; report this line with the schema's id."
+        hint = "All records of the object are compared (an event has none, and is lost); report this line with the schema's id."
         raise Terminal("event_unreadable", f"{produced.id} of schema {produced.schema_id}: {stumbled}", hint)
 
 
