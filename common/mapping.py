@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Map
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
@@ -62,6 +62,8 @@ class Field:
     relationship: str = ""  #: a lookup's relationship name: Account, Parent__r
     required: bool = False  #: a record cannot be created without it
     rules: Rules = NONE  #: what its values become on their way
+    former: tuple[str, ...] = ()  #: API names that it had before: changes under way may still use them
+    stopped: str = ""  #: why it travels no way: common/drift.py
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class Mapping:
     write_back_external_ids: bool = False  #: a record born in Salesforce without an external id gets its row's key
     capture: Capture = Capture.TRIGGER
     filter: str = ""  #: SOQL condition; records that do not meet it have no row
+    stopped: tuple[Field, ...] = ()  #: mapped, but neither read nor sent: Salesforce changed them
     children: tuple[Child, ...] = ()  #: relationship columns of other tables, or this one, that hold this table's keys
 
     @property
@@ -102,8 +105,27 @@ class Mapping:
         return Field(key.name, key.column, Kind.TEXT, lookup.createable, lookup.updateable)
 
     @cached_property
+    def captured(self) -> tuple[Field, ...]:
+        """Every column whose edits are kept: also of fields that are stopped."""
+        return (*self.written, *self.stopped)
+
+    @cached_property
     def by_name(self) -> Map[str, Field]:
-        return {f.name: f for f in self.written}
+        return {f.name: f for f in self.captured}
+
+    @cached_property
+    def by_captured_column(self) -> Map[str, Field]:
+        return {f.column: f for f in self.captured}
+
+    @cached_property
+    def _present_names(self) -> Map[str, str]:
+        return {old: f.name for f in self.captured for old in f.former}
+
+    def renamed(self, change: Change) -> Change:
+        """A change that was claimed before fields got other names, under the names that they have now."""
+        if not self._present_names:
+            return change
+        return replace(change, fields={self._present_names.get(n, n): v for n, v in change.fields.items()})
 
     def may_send(self, name: str, *, new: bool) -> bool:
         """Whether a field may be written to a new record, or to one that is there."""

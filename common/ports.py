@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from common.change import Change, Op, Outcome, Value
+from common.drift import Seen, Shape
 from common.mapping import Field, Mapping
 
 
@@ -268,6 +269,47 @@ class Table(Protocol):
 
     def versions(self, mapping: Mapping, ids: Sequence[str]) -> Map[str, tuple[datetime, datetime]]:
         """(SystemModstamp, read_at) of the records that have a row; not of one that we wrote since it was read."""
+        ...
+
+
+# -- drift -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """An object's fields as they are."""
+
+    shapes: Sequence[Shape]
+    modified: str  #: Last-Modified, as Salesforce wrote it
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An object's fields as they were, by name."""
+
+    shapes: Map[str, Shape] = field(default_factory=dict)
+    modified: str = ""
+
+
+class Describer(Protocol):
+    """An org that tells what its objects look like."""
+
+    def describe(self, sobject: str, since: str) -> Described | None:
+        """The object's fields; None where nothing changed since that Last-Modified; empty asks whatever it was.
+
+        Raises:
+            Transient, Misconfigured: nothing is known.
+        """
+        ...
+
+
+class Looks(Protocol):
+    """What objects looked like, and what their changes came to."""
+
+    def known(self, mapping: Mapping) -> Known: ...
+
+    def keep(self, mapping: Mapping, seen: Seen, described: Described, now: datetime) -> None:
+        """Write down what was seen, and carry it out; nothing where the mapping was changed meanwhile."""
         ...
 
 

@@ -129,7 +129,7 @@ def _column_trouble(mapping: Mapping, field: Field) -> tuple[str, str] | None:
             f"{column!r} is no column's name",
             "Use lower-case letters, digits and _; no word that SQL keeps for itself.",
         )
-    if column in SYSTEM_COLUMNS | {mapping.key_column} or [f.column for f in mapping.written].count(column) > 1:
+    if column in SYSTEM_COLUMNS | {mapping.key_column} or [f.column for f in mapping.captured].count(column) > 1:
         return f"the column {column} is taken", "Choose another name."
     return None
 

@@ -603,6 +603,41 @@ ALTER TABLE isthmus.dead_letter ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
     CACHE 1
 );
 
+-- Name: described; Type: TABLE; Schema: isthmus; Owner: -
+
+CREATE TABLE isthmus.described (
+    sync_config_id integer NOT NULL,
+    fields jsonb NOT NULL,
+    modified text NOT NULL,
+    looked_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+-- Name: drift; Type: TABLE; Schema: isthmus; Owner: -
+
+CREATE TABLE isthmus.drift (
+    id bigint NOT NULL,
+    sync_config_id integer NOT NULL,
+    field text NOT NULL,
+    what text NOT NULL,
+    safe boolean NOT NULL,
+    detail text NOT NULL,
+    ddl text,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    settled_at timestamp with time zone,
+    settled_by text
+);
+
+-- Name: drift_id_seq; Type: SEQUENCE; Schema: isthmus; Owner: -
+
+ALTER TABLE isthmus.drift ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME isthmus.drift_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 -- Name: identity; Type: TABLE; Schema: isthmus; Owner: -
 
 CREATE TABLE isthmus.identity (
@@ -820,6 +855,16 @@ ALTER TABLE ONLY isthmus.dead_letter
 ALTER TABLE ONLY isthmus.dead_letter
     ADD CONSTRAINT dead_letter_topic_event_id_key UNIQUE (topic, event_id);
 
+-- Name: described described_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.described
+    ADD CONSTRAINT described_pkey PRIMARY KEY (sync_config_id);
+
+-- Name: drift drift_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.drift
+    ADD CONSTRAINT drift_pkey PRIMARY KEY (id);
+
 -- Name: identity identity_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
 
 ALTER TABLE ONLY isthmus.identity
@@ -939,6 +984,10 @@ CREATE INDEX dead_letter_reason ON isthmus.dead_letter USING btree (reason, upda
 
 CREATE INDEX dead_letter_record ON isthmus.dead_letter USING btree (sobject, record_id) WHERE (state = 'kept'::isthmus.dead_letter_state);
 
+-- Name: drift_open; Type: INDEX; Schema: isthmus; Owner: -
+
+CREATE UNIQUE INDEX drift_open ON isthmus.drift USING btree (sync_config_id, field, what) WHERE (settled_at IS NULL);
+
 -- Name: own_transaction_age; Type: INDEX; Schema: isthmus; Owner: -
 
 CREATE INDEX own_transaction_age ON isthmus.own_transaction USING btree (made_at);
@@ -991,6 +1040,16 @@ ALTER TABLE ONLY isthmus.bulk_job
 
 ALTER TABLE ONLY isthmus.conflict
     ADD CONSTRAINT conflict_sync_config_id_fkey FOREIGN KEY (sync_config_id) REFERENCES isthmus.sync_configurations(id) ON DELETE CASCADE;
+
+-- Name: described described_sync_config_id_fkey; Type: FK CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.described
+    ADD CONSTRAINT described_sync_config_id_fkey FOREIGN KEY (sync_config_id) REFERENCES isthmus.sync_configurations(id) ON DELETE CASCADE;
+
+-- Name: drift drift_sync_config_id_fkey; Type: FK CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.drift
+    ADD CONSTRAINT drift_sync_config_id_fkey FOREIGN KEY (sync_config_id) REFERENCES isthmus.sync_configurations(id) ON DELETE CASCADE;
 
 -- Name: refill refill_sync_config_id_fkey; Type: FK CONSTRAINT; Schema: isthmus; Owner: -
 

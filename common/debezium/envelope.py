@@ -75,7 +75,7 @@ class Event:
             f.column: None
             if row[f.column] == UNAVAILABLE
             else plain(f.kind, row[f.column], self.schema.get(f.column, {}))
-            for f in mapping.written
+            for f in mapping.captured
             if f.column in row
         }
 

@@ -1,13 +1,13 @@
 """Road A, second half: changes from Salesforce become rows; hints are read first."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from common import budget
 from common.change import REREAD, UNSTAMPED, Change, Ending, Op, Outcome, Side
 from common.clock import Clock
-from common.errors import Transient
+from common.errors import Misconfigured, Transient
 from common.flows.definitions import Definitions
 from common.flows.identity import refuse_other_org
 from common.mapping import Direction, Mapping
@@ -36,6 +36,9 @@ class World:
     purse: Purse | None = None  #: what reads may cost; unset: whatever they do
     reserve_percent: int = budget.RESERVE_PERCENT  #: of the org's daily calls, left to its other users
     definitions: Definitions = field(default_factory=lambda: Definitions(lambda _: None))
+    notice: Callable[[str], bool] = lambda _: (
+        False
+    )  #: looks at an object whose read was refused; whether its mapping changed
 
 
 def apply(changes: Sequence[Change], world: World, *, trace: str = "") -> list[Outcome]:
@@ -51,8 +54,9 @@ def apply(changes: Sequence[Change], world: World, *, trace: str = "") -> list[O
         return []
     try:
         outcomes = _into_all(changes, world, trace)
-    except Transient as exc:
-        if exc.reason != "configuration_changed":
+    except (Transient, Misconfigured) as exc:
+        unreadable = exc.reason == "object_unreadable" and world.notice(changes[0].sobject)
+        if exc.reason != "configuration_changed" and not unreadable:
             raise
         world.mappings.refresh()
         outcomes = _into_all(changes, world, trace)

@@ -198,7 +198,7 @@ class ChangeLog:
         for row in taken:
             key = row["record_id"]
             here = standing.get(key)
-            change = by_claim[row["claim"]]
+            change = mapping.renamed(by_claim[row["claim"]])
             # A row that stands without an id outlived its record: the tombstone's id is the dead one's. But a deletion
             # is of the record that the row had then, whatever stands under its key now.
             sfid = here["sfid"] if here and change.op is Op.UPSERT else row["old_sfid"] or buried.get(key)

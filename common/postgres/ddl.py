@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from common.family import ParentKey
-from common.mapping import Capture, Direction, Field, Mapping
+from common.mapping import Capture, Direction, Field, Kind, Mapping
 from common.postgres.connect import Transaction
 from common.postgres.queries import identifier, literal, load
 from common.postgres.values import COLUMN_TYPE
@@ -40,9 +40,21 @@ def add_fields(mapping: Mapping, fields: Sequence[Field]) -> list[str]:
     """What a mapping needs for more fields, in one transaction with the mapping; its triggers are made anew as well."""
     columns = [{"column": identifier(f.column), "type": COLUMN_TYPE[f.kind]} for f in fields]
     statements = [_fill(_Q["column"], names) for names in columns]
-    if mapping.direction is not Direction.SF_TO_PG:
-        statements += [_Q[name] for name in ("end_capture", *_CAPTURE[mapping.capture])]
-    return [_fill(statement, _names(mapping)) for statement in statements]
+    return [*(_fill(statement, _names(mapping)) for statement in statements), *capture_anew(mapping)]
+
+
+def capture_anew(mapping: Mapping) -> list[str]:
+    """The triggers of a mapping whose columns are others now; none where nothing is captured."""
+    if mapping.direction is Direction.SF_TO_PG:
+        return []
+    return [_fill(_Q[name], _names(mapping)) for name in ("end_capture", *_CAPTURE[mapping.capture])]
+
+
+def mend(mapping: Mapping, field: Field, to: Kind | None) -> list[str]:
+    """What gives a column the type that its field has now; nothing where no type would do."""
+    if to is None:
+        return []
+    return [_fill(_Q["retype"], _names(mapping) | {"column": identifier(field.column), "type": COLUMN_TYPE[to]})]
 
 
 def change_capture(before: Mapping, after: Mapping) -> list[str]:
@@ -70,16 +82,16 @@ def table_exists(transaction: Transaction, table: str) -> bool:
 
 def _names(mapping: Mapping) -> dict[str, str]:
     schema = mapping.table.partition(".")[0]
-    columns = [identifier(f.column) for f in mapping.written]
+    columns = [identifier(f.column) for f in mapping.captured]
     return {
         "schema": identifier(schema),
         "table": identifier(mapping.table),
         "table_text": literal(mapping.table),
         "key": identifier(mapping.key_column),
         "key_text": literal(mapping.key_column),
-        "columns": "".join(f",\n    {c} {COLUMN_TYPE[f.kind]}" for c, f in zip(columns, mapping.written, strict=True)),
-        "columns_text": literal([f.column for f in mapping.written]) + "::text[]",
-        "arguments": ", ".join(literal(n) for n in (mapping.key_column, *(f.column for f in mapping.written))),
+        "columns": "".join(f",\n    {c} {COLUMN_TYPE[f.kind]}" for c, f in zip(columns, mapping.captured, strict=True)),
+        "columns_text": literal([f.column for f in mapping.captured]) + "::text[]",
+        "arguments": ", ".join(literal(n) for n in (mapping.key_column, *(f.column for f in mapping.captured))),
     }
 
 

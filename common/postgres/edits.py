@@ -60,7 +60,8 @@ def as_change(mapping: Mapping, record_id: str, batch: Batch, *, born: bool) -> 
         return None
     change = Change(Side.POSTGRES, mapping.sobject, record_id, batch.op, batch.made_at, str(uuid.uuid4()))
     try:
-        fields = {mapping.by_column[c].name: out_of_row(mapping.by_column[c], v) for c, v in writable.items()}
+        written = {mapping.by_captured_column[c]: v for c, v in writable.items()}
+        fields = {f.name: out_of_row(f, v) for f, v in written.items()}
     except Terminal as exc:
         return Outcome(change, Ending.FAILED, exc.reason, exc.hint, exc.detail)
     return replace(change, fields=minted | fields)
@@ -73,14 +74,14 @@ def _minted(mapping: Mapping, batch: Batch) -> bool:
 
 def never_sent(mapping: Mapping, batch: Batch) -> str:
     """Why an edit ends here."""
-    columns = sorted(c for c in batch.values if c in mapping.by_column)
+    columns = sorted(c for c in batch.values if c in mapping.by_captured_column)
     if batch.op is not Op.UPSERT or not columns:
         return ""
     return f"never_sent: {', '.join(columns)}: Salesforce lets nobody write this"
 
 
 def _writable(mapping: Mapping, column: str) -> bool:
-    field = mapping.by_column.get(column)
+    field = mapping.by_captured_column.get(column)
     return field is not None and (field.createable or field.updateable)
 
 

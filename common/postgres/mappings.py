@@ -115,14 +115,15 @@ def _mapping(row: dict[str, Any], listed: dict[str, frozenset[str]]) -> Mapping:
         active=row["is_active"],
         key_column=row["key_column"],
         external_id_field=row["external_id_field"],
-        fields=tuple(_field(f, row["sync_direction"]) for f in row["fields"]),
+        fields=tuple(_field(f, row["sync_direction"]) for f in row["fields"] if not f.get("stopped")),
+        stopped=tuple(_field(f, row["sync_direction"]) for f in row["fields"] if f.get("stopped")),
         policy=Policy(row["conflict_policy"]),
         capture=Capture(row["capture"]),
         filter=row["filter"] or "",
         configuration=row["configuration_version"],
         listed=listed,
         write_back_external_ids=row["write_back_external_ids"],
-        parent_keys=tuple(_parent_key(f) for f in row["fields"] if f.get("parent_key")),
+        parent_keys=tuple(_parent_key(f) for f in row["fields"] if f.get("parent_key") and not f.get("stopped")),
     )
 
 
@@ -130,7 +131,7 @@ def _field(held: dict[str, Any], direction: str) -> Field:
     return Field(
         held["name"], held["column"], Kind(held["type"]), held["createable"], held["updateable"],
         tuple(held.get("refers_to", ())), held.get("relationship", ""), held.get("required", False),
-        _rules(held, direction),
+        _rules(held, direction), tuple(held.get("former", ())), held.get("stopped", ""),
     )  # fmt: skip
 
 
@@ -158,6 +159,8 @@ def _stored(field: Field, keys: Sequence[ParentKey]) -> dict[str, Any]:
         held |= {"refers_to": field.refers_to, "relationship": field.relationship, "required": field.required}
     if written := field.rules.written():
         held["rules"] = written
+    held |= {"former": field.former} if field.former else {}
+    held |= {"stopped": field.stopped} if field.stopped else {}
     for key in keys:
         if key.lookup == field.name:
             held["parent_key"] = {"sobject": key.sobject, "field": key.field, "column": key.column}
@@ -188,9 +191,11 @@ def insert(transaction: Transaction, mapping: Mapping) -> int:
 
 
 def store_fields(transaction: Transaction, mapping: Mapping) -> None:
-    """Store a mapping's fields and relationship columns anew."""
-    fields = [_stored(f, mapping.parent_keys) for f in mapping.fields]
-    transaction.run(_Q["store_fields"], id=mapping.id, fields=json.dumps(fields))
+    """Store a mapping's fields, relationship columns and external id field anew."""
+    fields = [_stored(f, mapping.parent_keys) for f in (*mapping.fields, *mapping.stopped)]
+    transaction.run(
+        _Q["store_fields"], id=mapping.id, fields=json.dumps(fields), external_id_field=mapping.external_id_field
+    )
 
 
 def edits_of(transaction: Transaction, mapping: Mapping, columns: Sequence[str]) -> int:

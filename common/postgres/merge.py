@@ -297,7 +297,7 @@ class Session:
             self._sql["orphan"],
             table=self._mapping.table,
             sfids=[c.record_id for _, c in kept],
-            columns=[f.column for f in self._mapping.written],
+            columns=[f.column for f in self._mapping.captured],
         )
         done += [(n, Verdict(Outcome(c, Ending.DELETED))) for n, c in lost]
         done += [(n, Verdict(Outcome(c, Ending.MERGED, "edited_here_later"))) for n, c in kept]

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from common.postgres import drifts
 from common.postgres.connect import Database
 from common.postgres.queries import load
 
@@ -20,4 +21,10 @@ def api(database: Database) -> dict[str, list[dict[str, Any]]]:
         calls = tx.dicts(queries["today"], today=datetime.now(UTC).date().isoformat())
         org = [row for row in tx.dicts(queries["org"]) if row["seen_at"] or row["closed_until"]]
         jobs = tx.dicts(load("bulk_job")["status"])
-        return {"calls": calls, "org": org, "stopped_fields": tx.dicts(queries["stopped_fields"]), "bulk_jobs": jobs}
+        return {
+            "calls": calls,
+            "org": org,
+            "stopped_fields": tx.dicts(queries["stopped_fields"]),
+            "drift": drifts.find(tx),
+            "bulk_jobs": jobs,
+        }

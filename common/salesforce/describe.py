@@ -130,6 +130,11 @@ def picklists(described: dict[str, Any]) -> dict[str, list[str]]:
     return {f["name"]: [v["value"] for v in f.get("picklistValues") or ()] for f in described["fields"]}
 
 
+def kind_of(described: dict[str, Any]) -> Kind | None:
+    """What a field is here; None where it cannot be mapped."""
+    return _KIND.get(described["type"])
+
+
 def _field(described: dict[str, Any], column: str) -> Field:
     sendable = not described.get("calculated") and described["type"] != "encryptedstring"
     return Field(
@@ -187,7 +192,7 @@ def more_fields(
     if has or why or not orders:
         trouble = f"{has[0]} is mapped already" if has else "; ".join(f"{n} ({w})" for n, w in why.items())
         raise Misconfigured("field", trouble or "no field is named", "Name fields that are not mapped yet.")
-    taken = SYSTEM_COLUMNS | {mapping.key_column} | {f.column for f in mapping.written}
+    taken = SYSTEM_COLUMNS | {mapping.key_column} | {f.column for f in mapping.captured}
     columns = columns_for(list(orders), style=style, taken=taken)
     new = [_field(fields[n], columns[n]) for n in orders]
     laid = lay(replace(mapping, fields=(*mapping.fields, *new)), orders, picklists(described))

@@ -184,7 +184,8 @@ class Sending:
     # -- fields --------------------------------------------------------------------------------------
 
     def _without_stopped(self, items: Iterable[Item]) -> list[Item]:
-        stopped = self._known.fields.of(self._mapping.sobject)
+        stopped = {f.name: f"{f.stopped} in Salesforce: see `isthmus drift list`" for f in self._mapping.stopped}
+        stopped |= self._known.fields.of(self._mapping.sobject)
         if not stopped:
             return list(items)
         return [left for item in items if (left := self._less(item, stopped)) is not None]

@@ -128,6 +128,13 @@ class Session:
         data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
         return _read(self._answered(method, path, data, JSON, query, seconds))
 
+    def unless_unchanged(self, path: str, since: str) -> tuple[Any, str] | None:
+        """GET what changed since a Last-Modified, with its new one; None where it did not. Raises as `call` does."""
+        response = self._answered("GET", path, None, JSON, None, None, since=since)
+        if response.status_code == 304:
+            return None
+        return _read(response), response.headers.get("Last-Modified", "")
+
     def text(self, method: str, path: str, body: bytes | None = None, *, content_type: str = JSON) -> str:
         """One REST call whose answer is text, as Bulk's are. Raises as `call` does."""
         response = self._answered(method, path, body, content_type, None, None)
@@ -168,18 +175,18 @@ class Session:
 
     def _answered(
         self, method: str, path: str, body: bytes | None, content_type: str, query: Mapping[str, str] | None,
-        seconds: float | None, whole: bool = True,
+        seconds: float | None, whole: bool = True, since: str = "",
     ) -> requests.Response:  # fmt: skip
         client = self._logged_in()
-        response = self._request(client, method, path, body, content_type, query, seconds, whole)
+        response = self._request(client, method, path, body, content_type, query, seconds, whole, since)
         if response.status_code == 401:
             client = self._log_in_again(client)
-            response = self._request(client, method, path, body, content_type, query, seconds, whole)
+            response = self._request(client, method, path, body, content_type, query, seconds, whole, since)
         return response
 
     def _request(
         self, client: Salesforce, method: str, path: str, body: bytes | None, content_type: str,
-        query: Mapping[str, str] | None, seconds: float | None, whole: bool,
+        query: Mapping[str, str] | None, seconds: float | None, whole: bool, since: str,
     ) -> requests.Response:  # fmt: skip
         self.calls += 1
         self._local.calls = getattr(self._local, "calls", 0) + 1
@@ -190,7 +197,7 @@ class Session:
                 headers={
                     "Authorization": f"Bearer {client.session_id}", "Content-Type": content_type,
                     "Sforce-Call-Options": f"client={CLIENT}",
-                },
+                } | ({"If-Modified-Since": since} if since else {}),
                 timeout=(CONNECT_SECONDS, seconds or self._call_seconds), allow_redirects=False,
                 stream=not whole,
             )  # fmt: skip

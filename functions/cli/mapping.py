@@ -13,7 +13,7 @@ from common.postgres import captured, ddl, mappings
 from common.postgres.connect import Database, Transaction
 from common.salesforce import conditions, describe
 from common.salesforce.session import Session
-from functions.cli import channels, field_changes, fields, filters, named, parent_key, people
+from functions.cli import channels, drift, field_changes, fields, filters, named, parent_key, people
 from functions.cli.tables import show
 
 Groups = Any  #: argparse keeps the type of subparsers to itself
@@ -113,6 +113,7 @@ def _create(chosen: argparse.Namespace, env: config.Environment) -> None:
         mappings.bind_org(tx, org_id)
         _build(tx, plan.mapping)
         mapped = mappings.read(tx)
+    drift.look(env, plan.mapping.sobject)
     print(f"{plan.mapping.sobject} is mapped to {plan.mapping.table}.")
     channels.write_down(env, mapped)
 

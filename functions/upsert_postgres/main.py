@@ -9,17 +9,19 @@ import functions_framework
 
 from common import clock, codec, config, health, log
 from common.change import Outcome
-from common.flows import to_postgres
+from common.flows import drift, to_postgres
 from common.flows.definitions import Definitions
 from common.postgres.api_limit import Purse
 from common.postgres.connect import Database
 from common.postgres.dead_letters import DeadLetters
+from common.postgres.drifts import PostgresLooks
 from common.postgres.mappings import MappingBook
 from common.postgres.table import PostgresTable
 from common.pubsub import push
 from common.pubsub.topic import PubsubTopic
 from common.salesforce.org import SalesforceOrg
 from common.salesforce.session import Session
+from common.salesforce.shapes import Describing
 
 DOOR = "upsert_postgres"
 
@@ -29,16 +31,19 @@ database_settings, salesforce, topics, reserve = config.read(
 )  # fmt: skip
 database = Database(database_settings)
 letters = DeadLetters(database)
+book = MappingBook(database)
+session = Session(salesforce)
 world = to_postgres.World(
-    mappings=MappingBook(database),
+    mappings=book,
     table=PostgresTable(database),
-    org=SalesforceOrg(Session(salesforce)),
+    org=SalesforceOrg(session),
     graveyard=letters,
     topic=PubsubTopic(topics.salesforce_changes),
     now=clock.now,
     purse=Purse(database),
     reserve_percent=reserve,
     definitions=Definitions(partial(log.trouble, DOOR)),
+    notice=partial(drift.notice, drift.World(book, Describing(session), PostgresLooks(database), clock.now)),
 )
 
 

@@ -32,6 +32,10 @@ CREATE INDEX ON {table} (system_modstamp)
 -- A field that joins a mapping which is there already.
 ALTER TABLE {table} ADD COLUMN {column} {type}
 
+-- retype --
+-- A field that is of another type in Salesforce now. It fails where a value does not fit; the field is read for every row.
+ALTER TABLE {table} ALTER COLUMN {column} TYPE {type} USING nullif({column}::text, '')::{type}
+
 -- parent_column --
 -- A relationship column for a table that is there already.
 ALTER TABLE {table} ADD COLUMN {column} text

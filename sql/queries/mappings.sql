@@ -25,9 +25,9 @@ VALUES (:sobject, :table, :direction ::isthmus.sync_direction, :key_column, :ext
 RETURNING id;
 
 -- store_fields --
--- Store a mapping's fields anew.
+-- Store a mapping's fields anew, and the external id field, which may have got another name.
 UPDATE isthmus.sync_configurations
-   SET fields = :fields ::jsonb, updated_at = now()
+   SET fields = :fields ::jsonb, external_id_field = :external_id_field, updated_at = now()
  WHERE id = :id;
 
 -- edits_of --

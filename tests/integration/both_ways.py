@@ -1,9 +1,9 @@
 """Both roads in this process, made by the command line: a real Postgres, the real client, a stand-in, one clock."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from common.change import UNSTAMPED, Change, Op, Outcome, Side
-from common.flows import to_postgres
+from common.flows import to_postgres, to_salesforce
 from common.postgres.connect import Database
 from common.postgres.dead_letters import DeadLetters
 from common.postgres.table import PostgresTable
@@ -34,3 +34,7 @@ class BothWays(Road):
         outcomes = to_postgres.apply(hints, self.arriving)
         self.topic.take()
         return outcomes
+
+    def deliver(self, changes: Sequence[Change]) -> list[Outcome]:
+        """Send what was drained before."""
+        return to_salesforce.apply(changes, self.world)

@@ -9,7 +9,7 @@ from tests.standin.events import rest as event_rest
 from tests.standin.org import Org
 from tests.standin.querying import columns, query
 from tests.standin.querying.cursors import MIN_PAGE, PAGE
-from tests.standin.rest import collection, composite, graph, limits, recent, search, sobjects
+from tests.standin.rest import collection, composite, graph, limits, recent, search, sobjects, tooling
 from tests.standin.web import Json, Reply, Request, flag, wrong_method
 
 FIRST_VERSION, LAST_VERSION = 31, 67
@@ -53,6 +53,8 @@ def dispatch(org: Org, request: Request) -> Reply:
             return ingest.answer(org, request, more)
         case ["jobs", "query", *more]:
             return bulk_query.answer(org, request, more)
+        case ["tooling", "query"]:
+            return tooling.query(org, request)
         case ["limits", *more] if more in ([], ["recordCount"]):
             return limits.answer(org, request, more)
         case ["recent"]:
