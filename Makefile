@@ -152,6 +152,10 @@ db/schema: $(READY) ## write sql/schema.sql: what the migrations add up to
 verify/schema: $(READY) ## fail where sql/schema.sql is not what the migrations add up to
 	$(BIN)/python -m tests.stack.schema
 
+.PHONY: deploy
+deploy: $(READY) bundle ## migrate, apply terraform/, migrate, look (see terraform/README.md; AUTO=1 asks nothing)
+	terraform/deploy
+
 .PHONY: clean
 clean: ## forget the state of `make run`
 	rm -rf .isthmus

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from common import work
-from tests.benchmarks import costs
+from tests.benchmarks import costs, month
 from tests.terraform.plan import Plan, environment, secrets
 from tests.terraform.terraform import ROOT
 
@@ -19,7 +19,7 @@ ALL = ("defaults", "everything", "no_grant_to_everybody", "in_seoul", "more_conn
 OTHERS = {"THREADS", "CONSOLE_DATABASE_URL"}  #: the framework's, and the console's
 
 #: vCPU-seconds of one run that finds nothing, by job
-RUNS = {"drain": costs.RUN_SECONDS, "pull": 2.0 + costs.RUN_SECONDS, "reconcile": 30.0}
+RUNS = {job: seconds for job, (_, seconds, _) in month.LOOKS.items()}
 
 
 @pytest.fixture(params=ALL)

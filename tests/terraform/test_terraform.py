@@ -36,6 +36,15 @@ def test_its_own_tests_pass(tested):
     assert (True, []) == (passed, [f"{f['summary']}: {f['detail']}" for f in failures])
 
 
+def test_bootstrap_passes_its_tests(terraform: Terraform):
+    """People deploy, or one branch of one repository does."""
+    terraform.prepare("bootstrap")
+
+    passed, said = terraform.test("bootstrap")
+
+    assert passed, [m["diagnostic"] for m in said if m["type"] == "diagnostic"]
+
+
 def test_missing_bundles_are_named(terraform: Terraform):
     """An apply without bundles says what to run."""
     filtered = terraform.run("test", "-filter=tests/made.tftest.hcl", environment={"TF_VAR_bundles": "/nowhere"})
