@@ -206,6 +206,11 @@ def edits_of(transaction: Transaction, mapping: Mapping, columns: Sequence[str])
     return int(transaction.run(_Q["edits_of"], table=mapping.table, columns=list(columns))[0][0])
 
 
+def set_policy(transaction: Transaction, mapping: Mapping, policy: Policy, *, write_back: bool) -> None:
+    """Let another policy decide conflicts, and records without an external id get their row's key or not."""
+    transaction.run(_Q["set_policy"], id=mapping.id, policy=policy, write_back_external_ids=write_back)
+
+
 def set_filter(transaction: Transaction, mapping: Mapping, condition: str) -> None:
     """Hold a mapping to another filter, or to none."""
     transaction.run(_Q["set_filter"], id=mapping.id, filter=condition or None)

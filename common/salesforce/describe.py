@@ -271,6 +271,14 @@ def _refuse_unknown(sobject: str, only: Sequence[str], fields: dict[str, Any]) -
         )  # fmt: skip
 
 
+def refuse_write_back(described: dict[str, Any], mapping: Mapping) -> None:
+    """Raises:
+    Misconfigured: the mapping's external ids cannot be written back.
+    """
+    fields = {f["name"]: f for f in described["fields"]}
+    _refuse_write_back(mapping.sobject, fields.get(mapping.external_id_field), mapping.direction)
+
+
 def _refuse_write_back(sobject: str, field: dict[str, Any] | None, direction: Direction) -> None:
     if direction is Direction.BIDIRECTIONAL and field and field.get("updateable"):
         return

@@ -55,17 +55,25 @@ def carry_out(tx: Transaction, change: FieldChange) -> None:
     Raises:
         Terminal: edits of these fields are under way, and were written under the old rules.
     """
-    columns = [f.column for f in change.fields if f.name in change.before.by_name]
-    if columns and (waiting := mappings.edits_of(tx, change.before, columns)):
-        raise Terminal(
-            "edits_under_way", f"{waiting} edits of {', '.join(columns)} have not arrived",
-            "Wait until they have (`isthmus status`), or settle them (`isthmus failures list`).",
-        )  # fmt: skip
+    refuse_edits(tx, change.before, [f.column for f in change.fields if f.name in change.before.by_name])
     for statement in change.statements:
         tx.run_bound(statement)
     mappings.store_fields(tx, change.after)
     if change.after.direction is not Direction.PG_TO_SF and not change.after.is_event:  # what an event said it said
         refills.begin(tx, change.after, [f.name for f in change.fields])
+
+
+def refuse_edits(tx: Transaction, mapping: Mapping, columns: Sequence[str]) -> None:
+    """Edits that are under way were written under what is valid now.
+
+    Raises:
+        Terminal: there are some.
+    """
+    if columns and (waiting := mappings.edits_of(tx, mapping, columns)):
+        raise Terminal(
+            "edits_under_way", f"{waiting} edits of {', '.join(columns)} have not arrived",
+            "Wait until they have (`isthmus status`), or settle them (`isthmus failures list`).",
+        )  # fmt: skip
 
 
 def said(field: Field) -> str:

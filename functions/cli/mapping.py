@@ -8,12 +8,12 @@ from typing import Any
 from common import config, ruling
 from common.change import EVENT
 from common.errors import Terminal
-from common.mapping import MAX_IDENTIFIER, Capture, Direction, Mapping, Policy, heroku, snake
+from common.mapping import MAX_IDENTIFIER, Capture, Direction, Policy, heroku, snake
 from common.postgres import captured, ddl, mappings
-from common.postgres.connect import Database, Transaction
+from common.postgres.connect import Database
 from common.salesforce import conditions, describe
 from common.salesforce.session import Session
-from functions.cli import channels, drift, field_changes, fields, filters, named, parent_key, people
+from functions.cli import building, channels, declared, drift, field_changes, fields, filters, named, parent_key, people
 from functions.cli.tables import show
 
 Groups = Any  #: argparse keeps the type of subparsers to itself
@@ -25,6 +25,7 @@ def add_to(groups: Groups) -> None:
     parent_key.add_to(commands)
     filters.add_to(commands)
     fields.add_to(commands)
+    declared.add_to(commands)
     commands.add_parser("list", help="every mapping").set_defaults(run=_list)
     for name, run, text in (
         ("pause", _pause, "stop delivering; capture goes on"),
@@ -111,7 +112,7 @@ def _create(chosen: argparse.Namespace, env: config.Environment) -> None:
         return
     with Database(config.database(env)) as database, database.transaction() as tx:
         mappings.bind_org(tx, org_id)
-        _build(tx, plan.mapping)
+        building.build(tx, plan.mapping)
         mapped = mappings.read(tx)
     drift.look(env, plan.mapping.sobject)
     print(f"{plan.mapping.sobject} is mapped to {plan.mapping.table}.")
@@ -163,16 +164,6 @@ def _show_plan(plan: describe.Described) -> None:
         print(f"note: {warning}")
 
 
-def _build(tx: Transaction, mapping: Mapping) -> None:
-    if ddl.table_exists(tx, mapping.table):
-        holder = next((m.sobject for m in mappings.read(tx) if m.table == mapping.table), None)
-        hint = f"It is {holder}'s: see `isthmus mapping list`." if holder else "Drop it if nobody needs it."
-        raise Terminal("table_exists", mapping.table, f"{hint} --table names another one.")
-    for statement in ddl.create(mapping):
-        tx.run_bound(statement)
-    mappings.insert(tx, mapping)
-
-
 def _list(_: argparse.Namespace, env: config.Environment) -> None:
     with Database(config.database(env)) as database, database.transaction() as tx:
         found = mappings.read(tx)
@@ -214,9 +205,7 @@ def _recapture(chosen: argparse.Namespace, env: config.Environment) -> None:
             if m.direction is not Direction.SF_TO_PG and m.capture is not capture
         ]
         for m in found:
-            for statement in ddl.change_capture(m, replace(m, capture=capture)):
-                tx.run_bound(statement)
-            mappings.set_capture(tx, m, capture)
+            building.recapture(tx, m, capture)
         deaf = bool(found) and capture is Capture.DEBEZIUM and not captured.has_slot(tx)
     for m in found:
         print(f"{m.sobject} <-> {m.table}: captured by {capture}")

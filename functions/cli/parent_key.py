@@ -33,12 +33,12 @@ def _add(chosen: argparse.Namespace, env: config.Environment) -> None:
         wanted = [name.strip() for name in chosen.lookups.split(",") if name.strip()]
         keys = describe.more_parent_keys(described, mapping, known, wanted, style=chosen.names)
         with database.transaction() as tx:
-            _build(tx, replace(mapping, parent_keys=(*mapping.parent_keys, *keys)), len(keys))
+            build(tx, replace(mapping, parent_keys=(*mapping.parent_keys, *keys)), len(keys))
     for key in keys:
         print(f"{mapping.table}.{key.column} holds the external id of the {key.sobject} that {key.lookup} points to")
 
 
-def _build(tx: Transaction, mapping: Mapping, new: int) -> None:
+def build(tx: Transaction, mapping: Mapping, new: int) -> None:
     """Columns, indexes and triggers in one transaction: no edit is missed in between."""
     for statement in ddl.add_parent_keys(mapping, mapping.parent_keys[-new:]):
         tx.run_bound(statement)

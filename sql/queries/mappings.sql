@@ -38,6 +38,13 @@ SELECT count(*)
    AND new_data ?| :columns
    AND state IN ('new', 'claimed', 'sending', 'retry', 'failed');
 
+-- set_policy --
+-- Which policy decides from here on, and whether external ids are written back.
+UPDATE isthmus.sync_configurations
+   SET conflict_policy = :policy ::isthmus.conflict_policy, write_back_external_ids = :write_back_external_ids,
+       updated_at = now()
+ WHERE id = :id;
+
 -- set_filter --
 -- Which records have rows from here on.
 UPDATE isthmus.sync_configurations
