@@ -64,6 +64,7 @@ class Ending(StrEnum):
     MERGED = "merged"  #: applied around edits that Salesforce has not got yet
     DEAD = "dead"  #: the record stays deleted
     OUTSIDE = "outside"  # the record does not meet the mapping's filter: it has no row, or lost it
+    HELD = "held"  #: too many rows would be deleted: it waits for a person
     UNMAPPED = "unmapped"
     FENCED = "fenced"  #: the claim has moved on
     SENT = "sent"

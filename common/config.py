@@ -292,6 +292,21 @@ def sending(env: Environment) -> Sending:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparing:
+    """What whoever compares both sides needs."""
+
+    database: Database
+    salesforce: Salesforce
+    topics: Topics
+    retention: Retention
+    reserve_percent: int
+
+
+def comparing(env: Environment) -> Comparing:
+    return Comparing(database(env), salesforce(env), topics(env), retention(env), api_reserve(env))
+
+
+@dataclass(frozen=True, slots=True)
 class EventBus:
     """Salesforce's Pub/Sub API."""
 

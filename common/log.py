@@ -12,7 +12,7 @@ from common.errors import IsthmusError
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-")  #: W3C Trace Context
 _project = "-"
 
-_SEVERITY = {Ending.FAILED: "ERROR", Ending.WAITS: "WARNING", Ending.LATER: "DEBUG"}
+_SEVERITY = {Ending.FAILED: "ERROR", Ending.WAITS: "WARNING", Ending.HELD: "WARNING", Ending.LATER: "DEBUG"}
 
 
 def for_project(project: str) -> None:

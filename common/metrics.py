@@ -31,5 +31,7 @@ ALL = (
     Metric("isthmus/salesforce_calls", "1", "send", "calls", ("door",), help="API calls spent on Salesforce."),
     Metric("isthmus/bulk_steps", "1", "bulk", "", ("door", "state"), help="Steps that Bulk API jobs have taken."),
     Metric("isthmus/api_usage", "1", "send", "api_used", ("door",), help="Calls the org has used of its daily limit."),
+    Metric("isthmus/compared", "1", "reconcile", "compared", ("sobject",), help="Records that were compared with their rows."),
+    Metric("isthmus/drift", "1", "reconcile", "drift", ("sobject",), help="Rows that were not as their records."),
     Metric("isthmus/pruned", "1", "prune", "rows", (), help="Rows that were settled long ago and are gone."),
 )  # fmt: skip

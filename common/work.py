@@ -13,7 +13,9 @@ VERSION = 1
 KIND = "kind"  #: the attribute by which each reader's subscription filters
 
 NUDGE = "nudge"  #: something was written: drain now. Its body says nothing, so that any number of them is one
-RESYNC = "resync"  #: compare an object's records, all or those since a time: {"object", "since", "reason"}
+RESYNC = (
+    "resync"  #: compare an object's records, all or those since a time: {"object", "since", "reason"}; go on: {"run"}
+)
 BULK_POLL = "bulk_poll"  #: look after a Bulk API job
 BACKFILL = "backfill"  #: do one slice of a first load: {"backfill", "slice"}
 
@@ -31,6 +33,11 @@ class Work:
 def resync(sobject: str, reason: str, since: datetime | None = None) -> Work:
     """The wish that an object's records be compared, all or those changed since then."""
     return Work(RESYNC, {"object": sobject, "reason": reason, "since": since.isoformat() if since else None})
+
+
+def slice_of(run: int) -> Work:
+    """The wish that a comparison which was begun go on."""
+    return Work(RESYNC, {"run": run})
 
 
 def encode(work: Work) -> bytes:

@@ -55,6 +55,22 @@ CREATE TYPE isthmus.change_type AS ENUM (
     'DELETE'
 );
 
+-- Name: comparison; Type: TYPE; Schema: isthmus; Owner: -
+
+CREATE TYPE isthmus.comparison AS ENUM (
+    'window',
+    'full',
+    'refresh'
+);
+
+-- Name: comparison_state; Type: TYPE; Schema: isthmus; Owner: -
+
+CREATE TYPE isthmus.comparison_state AS ENUM (
+    'running',
+    'done',
+    'failed'
+);
+
 -- Name: conflict_policy; Type: TYPE; Schema: isthmus; Owner: -
 
 CREATE TYPE isthmus.conflict_policy AS ENUM (
@@ -401,6 +417,14 @@ CREATE TABLE isthmus.api_usage (
     calls integer NOT NULL
 );
 
+-- Name: arrived_deletions; Type: TABLE; Schema: isthmus; Owner: -
+
+CREATE TABLE isthmus.arrived_deletions (
+    table_name text NOT NULL,
+    minute timestamp with time zone NOT NULL,
+    deletions integer NOT NULL
+);
+
 -- Name: backfill; Type: TABLE; Schema: isthmus; Owner: -
 
 CREATE TABLE isthmus.backfill (
@@ -638,6 +662,19 @@ ALTER TABLE isthmus.drift ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+-- Name: held_deletion; Type: TABLE; Schema: isthmus; Owner: -
+
+CREATE TABLE isthmus.held_deletion (
+    table_name text NOT NULL,
+    sfid character varying(18) NOT NULL COLLATE pg_catalog."C",
+    held_at timestamp with time zone NOT NULL,
+    allowed boolean,
+    decided_at timestamp with time zone,
+    decided_by text,
+    decided_why text,
+    CONSTRAINT held_deletion_check CHECK (((allowed IS NULL) = (decided_at IS NULL)))
+);
+
 -- Name: identity; Type: TABLE; Schema: isthmus; Owner: -
 
 CREATE TABLE isthmus.identity (
@@ -688,6 +725,43 @@ CREATE TABLE isthmus.own_transaction (
     made_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+-- Name: reconciliation; Type: TABLE; Schema: isthmus; Owner: -
+
+CREATE TABLE isthmus.reconciliation (
+    id bigint NOT NULL,
+    sync_config_id integer NOT NULL,
+    kind isthmus.comparison NOT NULL,
+    reason text NOT NULL,
+    state isthmus.comparison_state DEFAULT 'running'::isthmus.comparison_state NOT NULL,
+    since timestamp with time zone,
+    until timestamp with time zone NOT NULL,
+    place jsonb DEFAULT '{}'::jsonb NOT NULL,
+    compared bigint DEFAULT 0 NOT NULL,
+    missing bigint DEFAULT 0 NOT NULL,
+    older bigint DEFAULT 0 NOT NULL,
+    gone bigint DEFAULT 0 NOT NULL,
+    purged bigint DEFAULT 0 NOT NULL,
+    held bigint DEFAULT 0 NOT NULL,
+    unseen bigint DEFAULT 0 NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    lease_until timestamp with time zone,
+    last_error text,
+    CONSTRAINT reconciliation_check CHECK (((state = 'running'::isthmus.comparison_state) = (ended_at IS NULL)))
+);
+
+-- Name: reconciliation_id_seq; Type: SEQUENCE; Schema: isthmus; Owner: -
+
+ALTER TABLE isthmus.reconciliation ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME isthmus.reconciliation_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 -- Name: refill; Type: TABLE; Schema: isthmus; Owner: -
 
 CREATE TABLE isthmus.refill (
@@ -733,10 +807,14 @@ CREATE TABLE isthmus.sync_configurations (
     write_back_external_ids boolean DEFAULT false NOT NULL,
     capture isthmus.capture DEFAULT 'trigger'::isthmus.capture NOT NULL,
     capture_since bigint DEFAULT 0 NOT NULL,
+    full_compare_days integer DEFAULT 7 NOT NULL,
+    refresh_minutes integer,
     CONSTRAINT sync_configurations_delete_guard_count_check CHECK ((delete_guard_count >= 0)),
     CONSTRAINT sync_configurations_delete_guard_minutes_check CHECK ((delete_guard_minutes > 0)),
     CONSTRAINT sync_configurations_delete_guard_share_check CHECK (((delete_guard_share >= (0)::double precision) AND (delete_guard_share <= (1)::double precision))),
-    CONSTRAINT sync_configurations_max_daily_calls_check CHECK ((max_daily_calls > 0))
+    CONSTRAINT sync_configurations_full_compare_days_check CHECK ((full_compare_days >= 0)),
+    CONSTRAINT sync_configurations_max_daily_calls_check CHECK ((max_daily_calls > 0)),
+    CONSTRAINT sync_configurations_refresh_minutes_check CHECK ((refresh_minutes > 0))
 );
 
 -- Name: sync_configurations_id_seq; Type: SEQUENCE; Schema: isthmus; Owner: -
@@ -805,6 +883,15 @@ ALTER TABLE isthmus.tombstone ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+-- Name: watermark; Type: TABLE; Schema: isthmus; Owner: -
+
+CREATE TABLE isthmus.watermark (
+    sync_config_id integer NOT NULL,
+    compared_until timestamp with time zone,
+    full_at timestamp with time zone,
+    refreshed_at timestamp with time zone
+);
+
 -- Name: api_limit api_limit_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
 
 ALTER TABLE ONLY isthmus.api_limit
@@ -814,6 +901,11 @@ ALTER TABLE ONLY isthmus.api_limit
 
 ALTER TABLE ONLY isthmus.api_usage
     ADD CONSTRAINT api_usage_pkey PRIMARY KEY (day, sync_config_id);
+
+-- Name: arrived_deletions arrived_deletions_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.arrived_deletions
+    ADD CONSTRAINT arrived_deletions_pkey PRIMARY KEY (table_name, minute);
 
 -- Name: backfill backfill_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
 
@@ -865,6 +957,11 @@ ALTER TABLE ONLY isthmus.described
 ALTER TABLE ONLY isthmus.drift
     ADD CONSTRAINT drift_pkey PRIMARY KEY (id);
 
+-- Name: held_deletion held_deletion_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.held_deletion
+    ADD CONSTRAINT held_deletion_pkey PRIMARY KEY (table_name, sfid);
+
 -- Name: identity identity_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
 
 ALTER TABLE ONLY isthmus.identity
@@ -889,6 +986,11 @@ ALTER TABLE ONLY isthmus.outbound_message
 
 ALTER TABLE ONLY isthmus.own_transaction
     ADD CONSTRAINT own_transaction_pkey PRIMARY KEY (transaction_id, table_name);
+
+-- Name: reconciliation reconciliation_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.reconciliation
+    ADD CONSTRAINT reconciliation_pkey PRIMARY KEY (id);
 
 -- Name: refill refill_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
 
@@ -919,6 +1021,11 @@ ALTER TABLE ONLY isthmus.sync_metrics
 
 ALTER TABLE ONLY isthmus.tombstone
     ADD CONSTRAINT tombstone_pkey PRIMARY KEY (id);
+
+-- Name: watermark watermark_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.watermark
+    ADD CONSTRAINT watermark_pkey PRIMARY KEY (sync_config_id);
 
 -- Name: backfill_open; Type: INDEX; Schema: isthmus; Owner: -
 
@@ -992,6 +1099,10 @@ CREATE UNIQUE INDEX drift_open ON isthmus.drift USING btree (sync_config_id, fie
 
 CREATE INDEX own_transaction_age ON isthmus.own_transaction USING btree (made_at);
 
+-- Name: reconciliation_runs; Type: INDEX; Schema: isthmus; Owner: -
+
+CREATE INDEX reconciliation_runs ON isthmus.reconciliation USING btree (sync_config_id, started_at);
+
 -- Name: sync_configurations_one_writer; Type: INDEX; Schema: isthmus; Owner: -
 
 CREATE UNIQUE INDEX sync_configurations_one_writer ON isthmus.sync_configurations USING btree (pg_table_name) WHERE (is_active AND (sync_direction <> 'SF_TO_PG'::isthmus.sync_direction));
@@ -1051,6 +1162,11 @@ ALTER TABLE ONLY isthmus.described
 ALTER TABLE ONLY isthmus.drift
     ADD CONSTRAINT drift_sync_config_id_fkey FOREIGN KEY (sync_config_id) REFERENCES isthmus.sync_configurations(id) ON DELETE CASCADE;
 
+-- Name: reconciliation reconciliation_sync_config_id_fkey; Type: FK CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.reconciliation
+    ADD CONSTRAINT reconciliation_sync_config_id_fkey FOREIGN KEY (sync_config_id) REFERENCES isthmus.sync_configurations(id) ON DELETE CASCADE;
+
 -- Name: refill refill_sync_config_id_fkey; Type: FK CONSTRAINT; Schema: isthmus; Owner: -
 
 ALTER TABLE ONLY isthmus.refill
@@ -1065,5 +1181,10 @@ ALTER TABLE ONLY isthmus.stopped_field
 
 ALTER TABLE ONLY isthmus.sync_metrics
     ADD CONSTRAINT sync_metrics_sync_config_id_fkey FOREIGN KEY (sync_config_id) REFERENCES isthmus.sync_configurations(id) ON DELETE CASCADE;
+
+-- Name: watermark watermark_sync_config_id_fkey; Type: FK CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.watermark
+    ADD CONSTRAINT watermark_sync_config_id_fkey FOREIGN KEY (sync_config_id) REFERENCES isthmus.sync_configurations(id) ON DELETE CASCADE;
 
 -- PostgreSQL database dump complete

@@ -8,7 +8,7 @@ from common import conflict
 from common.change import Change, Ending, Op, Outcome
 from common.mapping import Mapping
 from common.ports import Verdict
-from common.postgres import behind, families
+from common.postgres import behind, families, guard
 from common.postgres.connect import Transaction
 from common.postgres.queries import as_json
 from common.postgres.statements import ConfigurationChanged, Record, Statements
@@ -289,6 +289,11 @@ class Session:
                 lost.append((n, change))
             else:
                 kept.append((n, change))
+        held = guard.hold_arriving(
+            self._tx, self._mapping, [c.record_id for _, c in lost if c.record_id in self._rows], self._now
+        )
+        done += [(n, _held(c)) for n, c in lost if c.record_id in held]
+        lost = [(n, c) for n, c in lost if c.record_id not in held]
         self._bury([c for _, c in lost + kept])
         self._tx.run(self._sql["delete"], sfids=[c.record_id for _, c in lost])
         self._forget_edits([c for _, c in lost], "salesforce")
@@ -341,6 +346,17 @@ def _newer(change: Change, row: dict[str, Any]) -> bool:
     if row["isthmus_written_at"] is not None and read_at < row["isthmus_written_at"]:
         return False
     return row["system_modstamp"] is None or (stamp, read_at) > (row["system_modstamp"], row["isthmus_read_at"])
+
+
+def _held(change: Change) -> Verdict:
+    return Verdict(
+        Outcome(
+            change,
+            Ending.HELD,
+            "too_many_deletions",
+            "The row stays until a person has spoken: `isthmus deletes list`.",
+        )
+    )
 
 
 def _later(change: Change) -> Verdict:

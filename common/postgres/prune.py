@@ -43,6 +43,8 @@ class Pruning:
             "letters": {"before": settled},
             "tombstones": {"before": self._before(self._keep.tombstone_days)},
             "bulk_jobs": {"before": settled},
+            "reconciliations": {"before": settled},
+            "held_deletions": {"before": settled},
             "api_usage": {"before": trends},
         }
 

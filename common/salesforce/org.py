@@ -61,7 +61,7 @@ class SalesforceOrg:
         among = mapping.among(f"Id > '{after_id}'" if after_id else "Id != NULL")
         soql = f"SELECT Id, {', '.join(names)} FROM {mapping.sobject} WHERE {among} ORDER BY Id LIMIT {limit}"
         began = self._now()
-        return [_change(mapping, record, began, names) for record in self._query("query", soql, mapping)]
+        return [_change(mapping, record, began, names) for record in self.query("query", soql, mapping)]
 
     def _retrieve(self, mapping: Mapping, ids: Sequence[str]) -> Iterator[list[Change]]:
         for part in parts(ids, MAX_RETRIEVE):
@@ -84,9 +84,16 @@ class SalesforceOrg:
             listed = ",".join(f"'{i}'" for i in part)
             among = f"Id IN ({listed})"
             soql = select + (mapping.among(among) if resource == "query" else among)
-            yield from (_change(mapping, record, began) for record in self._query(resource, soql, mapping))
+            yield from (_change(mapping, record, began) for record in self.query(resource, soql, mapping))
 
-    def _query(self, resource: str, soql: str, mapping: Mapping) -> Iterator[dict[str, Any]]:
+    def between(self, mapping: Mapping, condition: str) -> list[Change]:
+        """Living records that meet a SOQL condition, whole, ordered by id."""
+        began = self._now()
+        soql = f"SELECT {', '.join(mapping.read_fields)} FROM {mapping.sobject} WHERE {condition} ORDER BY Id"
+        return [_change(mapping, record, began) for record in self.query("query", soql, mapping)]
+
+    def query(self, resource: str, soql: str, mapping: Mapping) -> Iterator[dict[str, Any]]:
+        """Every record of an answer, page by page. Raises as `read` does."""
         try:
             page = self._session.get(resource, q=soql)
             while True:
@@ -125,7 +132,7 @@ class SalesforceOrg:
         by_lower = {i.lower(): i for i in external_ids}  # Salesforce compares without case
         for part in parts(list(external_ids), MAX_FIND):
             select = f"SELECT Id, {field} FROM {mapping.sobject} WHERE {field} IN ({','.join(map(_literal, part))})"
-            records = self._query("query", select, mapping)
+            records = self.query("query", select, mapping)
             found |= {by_lower[r[field].lower()]: r["Id"] for r in records if r[field].lower() in by_lower}
         return found
 
@@ -139,7 +146,7 @@ class SalesforceOrg:
         for part in _fitting(unnamed, MAX_URI - len(quote(select))):
             listed = ",".join(_literal(item.send.external_id) for item in part)
             try:
-                found = {r[field].lower(): r["Id"] for r in self._query("query", f"{select}({listed})", mapping)}
+                found = {r[field].lower(): r["Id"] for r in self.query("query", f"{select}({listed})", mapping)}
             except Transient as exc:
                 waits = Sent(reason=exc.reason, detail=exc.detail, hint=exc.hint, retry=True)
                 answers.update({item.place: waits for item in part})

@@ -14,6 +14,7 @@ from functions.cli.tables import show
 
 Groups = Any  #: argparse keeps the type of subparsers to itself
 
+TO_SALESFORCE, TO_POSTGRES = "to Salesforce", "to Postgres"  #: the roads, as sql/queries/guard.sql calls them
 SLICE = 200  #: refused in one transaction
 
 
@@ -27,8 +28,8 @@ def add_to(groups: Groups) -> None:
     listing.add_argument("--json", action="store_true", help="for programs")
     listing.set_defaults(run=_list)
     for name, run, text in (
-        ("allow", _allow, "delete the records in Salesforce"),
-        ("refuse", _refuse, "keep the records, and bring the rows back as Salesforce has them"),
+        ("allow", _allow, "let them be carried out: in Salesforce, or here where Salesforce deleted the records"),
+        ("refuse", _refuse, "keep the records, and bring the rows back as Salesforce has them; or keep the rows"),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("object", help="API name, or schema.table")
@@ -39,31 +40,58 @@ def add_to(groups: Groups) -> None:
 def _list(chosen: argparse.Namespace, env: config.Environment) -> None:
     with Database(config.database(env)) as database:
         held = HeldDeletions(database)
-        rows = held.records(_mapping(database, chosen).table, chosen.limit) if chosen.object else held.by_table()
-    show(rows, as_json=chosen.json)
+        if chosen.object:
+            mapping = _mapping(database, chosen)
+            rows = held.records(mapping.table, chosen.limit) + held.rows(mapping, chosen.limit)
+        else:
+            rows = held.by_table()
+    show(rows[: chosen.limit] if chosen.object else rows, as_json=chosen.json)
 
 
 def _allow(chosen: argparse.Namespace, env: config.Environment) -> None:
     with Database(config.database(env)) as database:
         held, mapping = HeldDeletions(database), _mapping(database, chosen)
-        count = _count(held, mapping)
-        if people.sure(f"Delete {count} records of {mapping.sobject} in Salesforce?", chosen):
+        there, here = _count(held, mapping)
+        if there and people.sure(f"Delete {there} records of {mapping.sobject} in Salesforce?", chosen):
             print(f"{held.allow(mapping.table, people.decision(chosen, env))} deletions go on to Salesforce.")
+        if here and people.sure(f"Delete {here} rows of {mapping.table}, whose records Salesforce deleted?", chosen):
+            print(f"{_decide(held, mapping, True, chosen, env)} rows go within the next minutes.")
+            print("note: those whose records were purged go with `isthmus reconcile --full`")
 
 
 def _refuse(chosen: argparse.Namespace, env: config.Environment) -> None:
     with Database(config.database(env)) as database:
         held, mapping = HeldDeletions(database), _mapping(database, chosen)
-        count = _count(held, mapping)
-        if not people.sure(f"Keep {count} records of {mapping.sobject}, and bring their rows back?", chosen):
-            return
-        refused = 0
-        while slice_ := held.records(mapping.table, SLICE):
-            # Asked for first: what is asked for in vain does no harm, what is never asked for stays away.
-            reread.ask(mapping, [row["sfid"] for row in slice_], env)
-            refused += held.refuse([row["id"] for row in slice_], people.decision(chosen, env))
-    print(f"{refused} deletions are taken back; the rows come again, under their keys, as their records are read.")
-    print("note: only mapped columns come back")
+        there, here = _count(held, mapping)
+        if there and people.sure(f"Keep {there} records of {mapping.sobject}, and bring their rows back?", chosen):
+            print(f"{_take_back(held, mapping, chosen, env)} deletions are taken back; the rows come again, under their "
+                  "keys, as their records are read.")  # fmt: skip
+            print("note: only mapped columns come back")
+        if here and people.sure(f"Keep {here} rows of {mapping.table}, whose records Salesforce deleted?", chosen):
+            print(
+                f"{_decide(held, mapping, False, chosen, env)} rows stay, though Salesforce has their records no more."
+            )
+
+
+def _take_back(held: HeldDeletions, mapping: Mapping, chosen: argparse.Namespace, env: config.Environment) -> int:
+    refused = 0
+    while slice_ := held.records(mapping.table, SLICE):
+        # Asked for first: what is asked for in vain does no harm, what is never asked for stays away.
+        reread.ask(mapping, [row["sfid"] for row in slice_], env)
+        refused += held.refuse([row["id"] for row in slice_], people.decision(chosen, env))
+    return refused
+
+
+def _decide(
+    held: HeldDeletions, mapping: Mapping, allowed: bool, chosen: argparse.Namespace, env: config.Environment
+) -> int:
+    """Of rows whose records Salesforce deleted: those that may go are read again, which takes them along."""
+    decided = 0
+    while slice_ := [row["sfid"] for row in held.rows(mapping, SLICE)]:
+        if allowed:
+            reread.ask(mapping, slice_, env)
+        decided += held.decide(mapping.table, slice_, allowed, people.decision(chosen, env))
+    return decided
 
 
 def _mapping(database: Database, chosen: argparse.Namespace) -> Mapping:
@@ -73,10 +101,11 @@ def _mapping(database: Database, chosen: argparse.Namespace) -> Mapping:
     return book.of_table(found[0].table) or found[0]
 
 
-def _count(held: HeldDeletions, mapping: Mapping) -> int:
-    found = [row["deletions"] for row in held.by_table() if row["table"] == mapping.table]
+def _count(held: HeldDeletions, mapping: Mapping) -> tuple[int, int]:
+    """How many deletions are held on their way to Salesforce, and on their way here."""
+    found = {row["road"]: int(row["deletions"]) for row in held.by_table() if row["table"] == mapping.table}
     if not found:
         raise Terminal(
             "nothing_held", f"no deletion of {mapping.sobject} is held", "`isthmus deletes list` shows what is."
         )
-    return int(found[0])
+    return found.get(TO_SALESFORCE, 0), found.get(TO_POSTGRES, 0)

@@ -22,6 +22,7 @@ from functions.cli import (
     prune,
     pull,
     rebase,
+    reconcile,
     waking,
 )
 
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         drift,
         dead_letters,
         waking,
+        reconcile,
         prune,
         rebase,
         pull,

@@ -45,8 +45,8 @@ RETURNING c.record_id
 
 -- held --
 -- What the guard holds, by table.
-SELECT m.sf_object_name AS object, c.table_name AS "table", count(*) AS deletions, min(c.created_at) AS deleted_since,
-       min(c.held_at) AS held_since
+SELECT m.sf_object_name AS object, c.table_name AS "table", 'to Salesforce' AS road, count(*) AS deletions,
+       min(c.created_at) AS deleted_since, min(c.held_at) AS held_since
   FROM isthmus.change_log AS c
   LEFT JOIN isthmus.sync_configurations AS m
     ON m.pg_table_name = c.table_name
@@ -88,3 +88,71 @@ UPDATE isthmus.change_log AS c
    AND c.held_at IS NOT NULL
    AND c.decided_at IS NULL
 RETURNING c.id
+
+-- arrive --
+-- Count rows that are about to go because their records were deleted; one batch of a table at a time.
+INSERT INTO isthmus.arrived_deletions AS d (table_name, minute, deletions)
+VALUES (:table, date_trunc('minute', :now ::timestamptz), :rows)
+    ON CONFLICT (table_name, minute) DO UPDATE
+   SET deletions = greatest(d.deletions + excluded.deletions, 0)
+
+-- arrived --
+-- How many went within the mapping's window, those of this batch and those that wait for a person included; and what the
+-- mapping lets go unasked.
+SELECT m.delete_guard_count, m.delete_guard_share,
+       (SELECT coalesce(sum(d.deletions), 0)
+          FROM isthmus.arrived_deletions AS d
+         WHERE d.table_name = :table
+           AND d.minute > :now ::timestamptz - make_interval(mins => m.delete_guard_minutes)) AS went,
+       (SELECT count(*)
+          FROM isthmus.held_deletion AS h
+         WHERE h.table_name = :table
+           AND h.allowed IS NULL
+           AND h.sfid <> ALL (:sfids)) AS held
+  FROM isthmus.sync_configurations AS m
+ WHERE m.id = :mapping_id
+
+-- decided --
+-- What people have said of these deletions.
+SELECT h.sfid, h.allowed
+  FROM isthmus.held_deletion AS h
+ WHERE h.table_name = :table
+   AND h.sfid = ANY (:sfids)
+   AND h.allowed IS NOT NULL
+
+-- hold_arriving --
+-- Let these rows stay until a person has spoken.
+INSERT INTO isthmus.held_deletion (table_name, sfid, held_at)
+SELECT :table, s.sfid, :now
+  FROM unnest(:sfids ::text[]) AS s (sfid)
+    ON CONFLICT (table_name, sfid) DO NOTHING
+
+-- held_here --
+-- What waits for a person of what Salesforce has deleted, by table.
+SELECT m.sf_object_name AS object, h.table_name AS "table", 'to Postgres' AS road, count(DISTINCT h.sfid) AS deletions,
+       NULL ::timestamptz AS deleted_since, min(h.held_at) AS held_since
+  FROM isthmus.held_deletion AS h
+  LEFT JOIN isthmus.sync_configurations AS m
+    ON m.pg_table_name = h.table_name
+ WHERE h.allowed IS NULL
+ GROUP BY m.sf_object_name, h.table_name
+ ORDER BY h.table_name
+
+-- held_records_here --
+-- Rows of a table whose deletion in Salesforce waits for a person.
+SELECT NULL ::bigint AS id, t.{key} ::text AS record_id, h.sfid, NULL ::timestamptz AS deleted_at, h.held_at
+  FROM isthmus.held_deletion AS h
+  LEFT JOIN {table} AS t ON t.sfid = h.sfid
+ WHERE h.table_name = :table
+   AND h.allowed IS NULL
+ ORDER BY h.sfid
+ LIMIT :limit
+
+-- decide --
+-- A person lets the rows of deleted records go, or keeps them.
+UPDATE isthmus.held_deletion AS h
+   SET allowed = :allowed, decided_at = :now, decided_by = :who, decided_why = :why
+ WHERE h.table_name = :table
+   AND h.sfid = ANY (:sfids)
+   AND h.allowed IS NULL
+RETURNING h.sfid

@@ -147,3 +147,28 @@ WITH gone AS (
 )
 SELECT count(*)
   FROM gone
+
+-- reconciliations --
+-- Comparisons that have ended.
+WITH gone AS (
+    DELETE FROM isthmus.reconciliation AS r
+     WHERE r.state <> 'running'
+       AND r.ended_at < :before
+    RETURNING r.id
+)
+SELECT count(*)
+  FROM gone
+
+-- held_deletions --
+-- Deletions in Salesforce of which a person has spoken; and how many rows went in which minute.
+WITH gone AS (
+    DELETE FROM isthmus.held_deletion AS h
+     WHERE h.decided_at < :before
+       AND h.allowed
+    RETURNING h.sfid
+), counted AS (
+    DELETE FROM isthmus.arrived_deletions AS d
+     WHERE d.minute < :before
+)
+SELECT count(*)
+  FROM gone

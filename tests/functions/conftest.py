@@ -40,8 +40,8 @@ DOORS: dict[str, dict[str, str]] = {
     "drain_change_log": DATABASE | PUBSUB,
     "upsert_salesforce": DATABASE | SALESFORCE | PUBSUB,
     "keep_dead_letters": DATABASE | PUBSUB,
-    "reconcile": DATABASE,
     "backfill": DATABASE | SALESFORCE | PUBSUB,
+    "reconcile": DATABASE | SALESFORCE | PUBSUB,
 }
 
 

@@ -26,8 +26,8 @@ DOORS = {
     "drain_change_log": DATABASE | PUBSUB,
     "upsert_salesforce": DATABASE | SALESFORCE | PUBSUB,
     "keep_dead_letters": DATABASE | PUBSUB,
-    "reconcile": DATABASE,
     "backfill": DATABASE | SALESFORCE | PUBSUB,
+    "reconcile": DATABASE | SALESFORCE | PUBSUB,
 }
 
 Open = Callable[..., "OpenDoor"]

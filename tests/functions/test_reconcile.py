@@ -1,15 +1,30 @@
 """The door reconcile as the scheduler meets it."""
 
+import json
 from typing import Any
 
 import pytest
 
+from common import codec, work
 from common.postgres.connect import Database
-from tests.functions.conftest import StartDoor
+from tests.functions.conftest import StartDoor, topic_name
 from tests.functions.test_cli import isthmus
 from tests.integration.accounts import log, map_table, run
+from tests.stack.broker.client import PROJECT, Client
+from tests.stack.broker.process import BrokerProcess
+from tests.standin.driving import Standin
 
 OLD = "INSERT INTO isthmus.change_log (table_name, record_id, change_type, new_data, state, created_at, processed_at) "
+
+
+@pytest.fixture
+def org(standin: Standin, broker: BrokerProcess, database_environment: dict[str, str]) -> dict[str, str]:
+    """The settings that lead to a Salesforce with one account, to Pub/Sub, and to the test's database."""
+    standin.control("POST", "reset", {"objects": True})
+    standin.sign_in()
+    standin.create("Account", Name="Acme")
+    salesforce = {"SF_LOGIN_URL": standin.url, "SF_CLIENT_ID": "isthmus", "SF_CLIENT_SECRET": "isthmus"}
+    return database_environment | salesforce | {"GOOGLE_CLOUD_PROJECT": PROJECT, "PUBSUB_EMULATOR_HOST": broker.host}
 
 
 @pytest.fixture
@@ -22,9 +37,9 @@ def aged(database: Database) -> Database:
     return database
 
 
-def test_a_run_prunes(aged: Database, start_door: StartDoor, database_environment: dict[str, str]) -> None:
+def test_a_run_prunes(aged: Database, start_door: StartDoor, org: dict[str, str]) -> None:
     """It says how much of what went, logs it, and answers a health request without a database."""
-    door = start_door("reconcile", **database_environment)
+    door = start_door("reconcile", **org)
 
     got = door.post()
 
@@ -34,8 +49,8 @@ def test_a_run_prunes(aged: Database, start_door: StartDoor, database_environmen
     assert 1 == line["rows"]
 
 
-def test_its_settings_are_heard(aged: Database, start_door: StartDoor, database_environment: dict[str, str]) -> None:
-    door = start_door("reconcile", **database_environment, KEEP_LOG_DAYS="11")
+def test_its_settings_are_heard(aged: Database, start_door: StartDoor, org: dict[str, str]) -> None:
+    door = start_door("reconcile", **org, KEEP_LOG_DAYS="11")
 
     assert 0 == door.post().json()["pruned"]["log"]
 
@@ -52,3 +67,42 @@ def test_the_shell_prunes_too(aged: Database, database_environment: dict[str, An
     assert (0, "") == (got.returncode, got.stderr)
     assert ["log", "1"] == got.stdout.splitlines()[1].split()
     assert 1 == len(log(aged))
+
+
+# -- comparing -----------------------------------------------------------------------------------
+
+
+def test_a_wish_is_carried_out_in_slices(
+    database: Database, start_door: StartDoor, pubsub: Client, org: dict[str, str], standin: Standin
+) -> None:
+    """What the puller could not read: a run is begun, does its slice when that is pushed, and asks for reads; it is logged."""
+    map_table(database)
+    works, changes = pubsub.subscription(topic_name("work")), pubsub.subscription(topic_name("salesforce-changes"))
+    door = start_door("reconcile", **org)
+
+    asked = door.push(work.encode(work.resync("Account", "overflow")), path="work", kind=work.RESYNC)
+    (slice_,) = pubsub.take(works)
+    done = door.push(slice_, path="work", kind=work.RESYNC)
+    again = door.push(slice_, path="work", kind=work.RESYNC)
+    other = door.push(b"", path="work", kind=work.NUDGE)
+
+    assert [204] * 4 == [a.status_code for a in (asked, done, again, other)]
+    (hint,) = codec.decode(pubsub.take(changes)[0])
+    assert standin.query("SELECT Id FROM Account")[0]["Id"] == hint.record_id
+    (line,) = (line for line in door.lines() if line["event"] == "reconcile")
+    assert ("Account", 1, 1) == (line["sobject"], line["compared"], line["drift"])
+
+
+def test_the_shell_compares_and_lists(database: Database, org: dict[str, str], pubsub: Client) -> None:
+    """A run of each mapping, with what it found; past runs are listed."""
+    map_table(database)
+
+    compared = isthmus("reconcile", "Account", "--full", **org)
+    listed = isthmus("reconcile", "list", "Account", "--json", **org)
+    lately = isthmus("reconcile", **org)
+
+    assert ["", "", ""] == [got.stderr for got in (compared, listed, lately)]
+    assert ["Account", "full", "done", "1", "1", "0"] == compared.stdout.splitlines()[1].split()[:6]
+    (past,) = json.loads(listed.stdout)
+    assert ("shell", 1) == (past["reason"], past["missing"])
+    assert ["Account", "window", "done"] == lately.stdout.splitlines()[1].split()[:3]

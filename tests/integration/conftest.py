@@ -19,6 +19,7 @@ from tests.integration.accounts import (
 )
 from tests.integration.arrivals import Apply
 from tests.integration.claiming import Hand, a_log
+from tests.integration.comparing import Comparing
 from tests.standin.driving import Standin
 
 
@@ -71,3 +72,14 @@ def isthmus(
 
     with mock.patch.dict(os.environ, environment):
         yield run_it
+
+
+@pytest.fixture
+def sides(database: Database, standin: Standin, isthmus: Callable[..., str]) -> Iterator[Comparing]:
+    """Mapped accounts, none there yet, and whoever compares them."""
+    standin.control("POST", "reset", {"objects": True})
+    standin.sign_in()
+    isthmus("mapping", "create", "Account", "--fields", "Name,Phone,Site,NumberOfEmployees", "--yes")
+    sides = Comparing(database, standin)
+    yield sides
+    sides.close()

@@ -19,6 +19,7 @@ WORKERS = {
     "drain_change_log": work.NUDGE,
     "upsert_salesforce": work.BULK_POLL,
     "backfill": work.BACKFILL,
+    "reconcile": work.RESYNC,
 }  #: who reads topic `work`, and of which kind
 ATTEMPTS = 100  #: as in the cloud
 ACK_SECONDS = 60

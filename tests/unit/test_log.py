@@ -65,7 +65,8 @@ def test_severity_says_whether_to_worry(ending, capsys):
     """Failures are errors, waits are warnings; a message that comes again is not news."""
     log.endings("a_door", [an_outcome(ending=ending)], now=NOON)
 
-    expected = {Ending.FAILED: "ERROR", Ending.WAITS: "WARNING", Ending.LATER: "DEBUG"}.get(ending, "INFO")
+    worrying = {Ending.FAILED: "ERROR", Ending.WAITS: "WARNING", Ending.HELD: "WARNING", Ending.LATER: "DEBUG"}
+    expected = worrying.get(ending, "INFO")
     assert expected == lines(capsys)[0]["severity"]
 
 

@@ -198,6 +198,10 @@ WANTED |= {
     "stale": 1,
     "aside": 1,
 }
+WANTED |= {
+    "kind": "window", "since": None, "until": datetime(2026, 1, 31, tzinfo=UTC), "place": "{}", "compared": 1, "missing": 0,
+    "older": 0, "gone": 0, "purged": 0, "unseen": 0, "refresh_minutes": 60, "full_compare_days": 7, "upto": "",
+}  # fmt: skip
 PARTICULAR = {
     "backfill.answered": {"records": 1},
     "backfill.begin": {"direction": "SF_TO_PG"},
@@ -205,6 +209,11 @@ PARTICULAR = {
     "backfill.capture_unsent": {"after": "a"},
     "backfill.finish": {"records": 1},
     "backfill.lock_unsent": {"after": "a"},
+    "guard.arrive": {"rows": 1},
+    "guard.decide": {"allowed": True},
+    "reconcile.note": {"state": "running", "held": 0},
+    "reconcile.rows_between": {"after": ""},
+    "reconcile.slice_end": {"after": "", "rows": 1},
     "bulk_job.attach": {"records": 1},
     "drift.describe": {"fields": "[]"},
     "drift.overtaken": {"fields": ["Name"]},
