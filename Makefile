@@ -116,6 +116,15 @@ test/debezium: $(READY) ## Debezium's real engine instead of the trigger (needs 
 	@command -v java >/dev/null || { echo "SKIPPED test/debezium: Java is not installed (Debian: apt-get install openjdk-17-jre-headless)"; exit 0; }; \
 	    $(MAKE) --no-print-directory $(DEBEZIUM)/.ready && $(PYTEST) tests/debezium
 
+# The deployed Python where it is here, else the one that everything else runs on.
+BUNDLE_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python3.13) $(shell python3.13 -c 'import sys; print(sys.executable)' 2>/dev/null) $(BIN)/python)
+
+.PHONY: bundle test/bundle
+bundle: $(READY) ## write build/<door>.zip for every door: what it imports, its SQL, its pinned packages
+	@$(BIN)/python -m functions.bundle
+test/bundle: $(READY) ## each bundle alone, in an environment with only what it names (installs packages; not part of `make test`)
+	BUNDLE_PYTHON=$(BUNDLE_PYTHON) $(PYTEST) tests/bundle
+
 .PHONY: format
 format: $(READY) ## put the code into its shape
 	$(BIN)/ruff check --fix --quiet common functions tests
