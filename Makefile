@@ -42,7 +42,7 @@ standin: $(READY) ## start the Salesforce stand-in alone, on ports 8090 and 8091
 	@$(BIN)/python -m tests.standin --port 8090 --grpc-port 8091
 
 .PHONY: test
-test: check verify/schema test/unit test/property test/contract test/conformance test/integration test/functions test/e2e ## everything that can run on this machine
+test: check verify/schema test/unit test/property test/contract test/conformance test/integration test/functions test/console test/e2e ## everything that can run on this machine
 
 .PHONY: check
 check: lint types imports verify/proto ## what needs no running: style, types, who imports whom, generated stubs
@@ -60,7 +60,7 @@ types: $(READY) ## mypy, strict
 imports: $(READY) ## import-linter: the core knows nobody
 	$(BIN)/lint-imports
 
-.PHONY: test/unit test/property test/contract test/conformance test/integration test/functions test/load test/e2e
+.PHONY: test/unit test/property test/contract test/conformance test/integration test/functions test/console test/load test/e2e
 test/unit: $(READY) ## milliseconds
 	$(PYTEST) tests/unit
 test/property: $(READY) ## laws, tried on made-up cases (Hypothesis)
@@ -80,6 +80,8 @@ test/pooler: $(READY) ## the integration suite again, through PgBouncer in trans
 	         echo "SKIPPED test/pooler: PgBouncer is not installed (Debian: apt-get install pgbouncer)"; }
 test/functions: $(READY) ## each door under functions-framework
 	$(PYTEST) $(SPREAD) tests/functions
+test/console: $(READY) ## the console's API, over HTTP
+	$(PYTEST) $(SPREAD) tests/console
 test/load: $(READY) ## 100,000 edits through every fault of a stand-in (some minutes; not part of `make test`)
 	$(PYTEST) -s tests/load
 test/e2e: $(READY) ## whole stacks: real data, killed processes, outages

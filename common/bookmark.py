@@ -159,6 +159,18 @@ def decode_channels(page: bytes) -> list[Channel]:
         raise _unreadable(exc) from exc
 
 
+def store_channels(shelf: Shelf, channels: Sequence[Channel]) -> None:
+    """Write down which channels are read, where pullers look: they open no database."""
+    while True:
+        page, generation = shelf.read(CHANNELS)
+        if decode_channels(page) == list(channels):
+            return
+        try:
+            shelf.write(CHANNELS, encode_channels(channels), generation)
+        except Overtaken:
+            continue  # somebody else has changed the mappings too
+
+
 def _ours(page: bytes) -> dict[str, Any]:
     held: dict[str, Any] = json.loads(page)
     if held["v"] != VERSION:

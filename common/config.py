@@ -369,6 +369,82 @@ def waking(env: Environment) -> Waking:
     return Waking(job, env.get("SCHEDULER_EMULATOR_HOST", "").strip(), flag(env, "SLEEPY_DATABASE"), idle)
 
 
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Who may sit at the console, and how they say who they are."""
+
+    secret: str = ""  #: signs links and sessions of one machine
+    iap_audience: str = ""  #: /projects/NUMBER/..., where Identity-Aware Proxy stands before us
+    google_client_id: str = ""  #: whose ID tokens count
+    operators: tuple[str, ...] = ()  #: addresses, or @domain: they may change things
+    viewers: tuple[str, ...] = ()  #: they may look
+    origin: str = ""  #: where the page lives when it lives elsewhere: https://console.example.com
+
+
+def sign_in(env: Environment) -> SignIn:
+    """CONSOLE_*: at least one way to sign in, and for Google's ways a list of who may."""
+    held = SignIn(
+        secret=env.get("CONSOLE_SECRET", "").strip(),
+        iap_audience=env.get("CONSOLE_IAP_AUDIENCE", "").strip(),
+        google_client_id=env.get("CONSOLE_GOOGLE_CLIENT_ID", "").strip(),
+        operators=_people(env, "CONSOLE_OPERATORS"),
+        viewers=_people(env, "CONSOLE_VIEWERS"),
+        origin=env.get("CONSOLE_ORIGIN", "").strip().rstrip("/"),
+    )
+    if not (held.secret or held.iap_audience or held.google_client_id):
+        raise Misconfigured(
+            "setting_missing", "no way to sign in to the console is set",
+            "Set CONSOLE_IAP_AUDIENCE or CONSOLE_GOOGLE_CLIENT_ID, with CONSOLE_OPERATORS; on one machine CONSOLE_SECRET.",
+        )  # fmt: skip
+    if (held.iap_audience or held.google_client_id) and not (held.operators or held.viewers):
+        raise Misconfigured(
+            "setting_missing", "CONSOLE_OPERATORS is not set: nobody could sign in",
+            "Set it to addresses, or to @example.com for everybody of a domain, separated by commas.",
+        )  # fmt: skip
+    if held.secret and (len(held.secret) < MIN_KEY or env.get("K_SERVICE")):
+        trouble = (
+            "is shorter than 32 characters" if len(held.secret) < MIN_KEY else "is for one machine, not for Cloud Run"
+        )
+        raise Misconfigured(
+            "setting_refused", f"CONSOLE_SECRET {trouble}", "`openssl rand -hex 32` makes one; in the cloud let Google sign in."
+        )  # fmt: skip
+    if held.origin and not re.fullmatch(r"https://[^/*\s]+|http://(localhost|127\.0\.0\.1)(:\d+)?", held.origin):
+        raise Misconfigured(
+            "setting_refused", f"CONSOLE_ORIGIN is {held.origin!r}", "Set it to one origin, such as https://console.example.com."
+        )  # fmt: skip
+    return held
+
+
+def _people(env: Environment, name: str) -> tuple[str, ...]:
+    listed = tuple(p.strip().lower() for p in env.get(name, "").split(",") if p.strip())
+    odd = [p for p in listed if not re.fullmatch(r"[^@\s]*@[^@\s]+\.[^@\s]+", p)]
+    if odd:
+        raise Misconfigured(
+            "setting_refused", f"{name} holds {odd[0]!r}", "List addresses, or @example.com, separated by commas."
+        )
+    return listed
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """What the console needs."""
+
+    database: Database
+    salesforce: Salesforce
+    topics: Topics
+    sign_in: SignIn
+    waking: Waking
+    pull_state: str  #: empty where no change events are pulled
+
+
+def console(env: Environment) -> Console:
+    """CONSOLE_DATABASE_URL, where the console has a role of its own, else what the doors use; and who may sign in."""
+    url = env.get("CONSOLE_DATABASE_URL", "")
+    reached = database({**env, "DATABASE_URL": url, "DATABASE_DIRECT_URL": url} if url else env)
+    state = pull_state(env) if env.get("PULL_STATE") else ""
+    return Console(reached, salesforce(env), topics(env), sign_in(env), waking(env), state)
+
+
 def flag(env: Environment, name: str) -> bool:
     """A switch: true or false; unset means false."""
     text = env.get(name, "").strip().lower() or "false"

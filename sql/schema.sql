@@ -425,6 +425,32 @@ CREATE TABLE isthmus.arrived_deletions (
     deletions integer NOT NULL
 );
 
+-- Name: audit; Type: TABLE; Schema: isthmus; Owner: -
+
+CREATE TABLE isthmus.audit (
+    id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    who text NOT NULL,
+    action text NOT NULL,
+    subject text NOT NULL,
+    why text DEFAULT ''::text NOT NULL,
+    before jsonb,
+    after jsonb,
+    ended_at timestamp with time zone,
+    refused text
+);
+
+-- Name: audit_id_seq; Type: SEQUENCE; Schema: isthmus; Owner: -
+
+ALTER TABLE isthmus.audit ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME isthmus.audit_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 -- Name: backfill; Type: TABLE; Schema: isthmus; Owner: -
 
 CREATE TABLE isthmus.backfill (
@@ -883,6 +909,14 @@ ALTER TABLE isthmus.tombstone ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+-- Name: trend; Type: TABLE; Schema: isthmus; Owner: -
+
+CREATE TABLE isthmus.trend (
+    one boolean DEFAULT true NOT NULL,
+    summed_until timestamp with time zone NOT NULL,
+    CONSTRAINT trend_one_check CHECK (one)
+);
+
 -- Name: watermark; Type: TABLE; Schema: isthmus; Owner: -
 
 CREATE TABLE isthmus.watermark (
@@ -906,6 +940,11 @@ ALTER TABLE ONLY isthmus.api_usage
 
 ALTER TABLE ONLY isthmus.arrived_deletions
     ADD CONSTRAINT arrived_deletions_pkey PRIMARY KEY (table_name, minute);
+
+-- Name: audit audit_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.audit
+    ADD CONSTRAINT audit_pkey PRIMARY KEY (id);
 
 -- Name: backfill backfill_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
 
@@ -1022,10 +1061,19 @@ ALTER TABLE ONLY isthmus.sync_metrics
 ALTER TABLE ONLY isthmus.tombstone
     ADD CONSTRAINT tombstone_pkey PRIMARY KEY (id);
 
+-- Name: trend trend_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
+
+ALTER TABLE ONLY isthmus.trend
+    ADD CONSTRAINT trend_pkey PRIMARY KEY (one);
+
 -- Name: watermark watermark_pkey; Type: CONSTRAINT; Schema: isthmus; Owner: -
 
 ALTER TABLE ONLY isthmus.watermark
     ADD CONSTRAINT watermark_pkey PRIMARY KEY (sync_config_id);
+
+-- Name: audit_time; Type: INDEX; Schema: isthmus; Owner: -
+
+CREATE INDEX audit_time ON isthmus.audit USING btree (at);
 
 -- Name: backfill_open; Type: INDEX; Schema: isthmus; Owner: -
 
@@ -1110,6 +1158,10 @@ CREATE UNIQUE INDEX sync_configurations_one_writer ON isthmus.sync_configuration
 -- Name: sync_metrics_fresh; Type: INDEX; Schema: isthmus; Owner: -
 
 CREATE INDEX sync_metrics_fresh ON isthmus.sync_metrics USING btree ("timestamp") WHERE (NOT hourly);
+
+-- Name: sync_metrics_hours; Type: INDEX; Schema: isthmus; Owner: -
+
+CREATE INDEX sync_metrics_hours ON isthmus.sync_metrics USING btree ("timestamp") WHERE hourly;
 
 -- Name: sync_metrics_time; Type: INDEX; Schema: isthmus; Owner: -
 

@@ -1,7 +1,8 @@
 """Messages that ran out of attempts, and what people decide about dead letters."""
 
+import base64
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 from common import codec, log, work
 from common.change import Change, Ending, Outcome, Side
 from common.clock import Clock
-from common.errors import Terminal, Transient
+from common.errors import IsthmusError, Terminal, Transient
 from common.mapping import Mapping
 
 DOOR = "keep_dead_letters"
@@ -137,6 +138,25 @@ def replay(letter: Map[str, Any], data: bytes | None, world: Replay) -> str:
     return (
         "the event is told again, as it was" if change.is_event else "the record will be read and applied as it is now"
     )
+
+
+def replay_each(
+    letters: Sequence[Map[str, Any]], world: Replay, close: Callable[[Map[str, Any]], object]
+) -> Iterator[tuple[int, str, bool]]:
+    """Replay letters one after the other: (id, what was done or why not, whether it was).
+
+    Args:
+        close: Marks a letter as replayed, if it has not failed again since: the doors may have been quicker than we.
+    """
+    for letter in letters:
+        held = letter["payload"].get("bytes")
+        try:
+            done = replay(letter, None if held is None else base64.b64decode(held), world)
+        except IsthmusError as exc:
+            yield letter["id"], str(exc), False
+            continue
+        close(letter)
+        yield letter["id"], done, True
 
 
 def _reopen(change: Change, world: Replay) -> str:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from common.desk import Decision
 from common.errors import Terminal
 from common.mapping import Mapping
 from common.postgres.connect import Database, Transaction
-from common.postgres.guard import Decision
 from common.postgres.queries import identifier, load
 from common.postgres.values import RECORD_TYPE, into_record
 

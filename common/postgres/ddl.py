@@ -69,6 +69,22 @@ def change_capture(before: Mapping, after: Mapping) -> list[str]:
     return [_fill(_Q[name], names) for name in steps]
 
 
+def change(before: Mapping, after: Mapping) -> list[str]:
+    """From one set of fields and direction to another: new columns; triggers anew, for they name what is captured.
+
+    Columns whose fields are not mapped any more stay in the table as they are.
+    """
+    had = {f.column for f in before.written}
+    new = [f for f in after.written if f.column not in had]
+    statements = [_fill(_Q["column"], _column(f)) for f in new]
+    statements += [_fill(_Q["parent_index"], _lookup(k)) for k in after.parent_keys if k.column not in had]
+    sent = [m.direction is not Direction.SF_TO_PG for m in (before, after)]
+    if sent[0] != sent[1] or (sent[1] and [f.column for f in before.written] != [f.column for f in after.written]):
+        statements += [_Q["end_capture"], *([_Q[name] for name in _CAPTURE[after.capture]] if sent[1] else [])]
+    names = _names(after)
+    return [_fill(statement, names) for statement in statements]
+
+
 def end_capture(mapping: Mapping) -> list[str]:
     """What is left to do in the table when its mapping is deleted."""
     identity = ["usual_identity", "forget_rows"] if mapping.capture is Capture.DEBEZIUM else []
@@ -93,6 +109,10 @@ def _names(mapping: Mapping) -> dict[str, str]:
         "columns_text": literal([f.column for f in mapping.captured]) + "::text[]",
         "arguments": ", ".join(literal(n) for n in (mapping.key_column, *(f.column for f in mapping.captured))),
     }
+
+
+def _column(field: Field) -> dict[str, str]:
+    return {"column": identifier(field.column), "type": COLUMN_TYPE[field.kind]}
 
 
 def _lookup(key: ParentKey) -> dict[str, str]:

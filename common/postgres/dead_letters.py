@@ -3,7 +3,7 @@
 import base64
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common import codec
@@ -118,6 +118,10 @@ class DeadLetters:
         with self._database.transaction() as tx:
             tx.run(_Q["close"], ids=list(ids), state=state, attempts=attempts, who=who)
             return len(tx.run(_Q["ignore_edits"], ids=list(ids), who=who)) if state == "discarded" else 0
+
+    def close_replayed(self, letter: Mapping[str, Any]) -> None:
+        """Mark a letter as replayed, if it has not failed again since it was looked at."""
+        self.close([letter["id"]], "replayed", attempts=letter["attempts"])
 
     def reopen(self, table: str, record_id: str) -> int:
         """Failed edits of a record are tried once more; how many log rows there were."""

@@ -6,13 +6,13 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
+from common.desk import Decision
 from common.drift import RETYPED, Drift, Seen, Shape
 from common.errors import Terminal
 from common.mapping import Field, Kind, Mapping
 from common.ports import Described, Known
 from common.postgres import ddl, mappings, refills
 from common.postgres.connect import Database, Transaction
-from common.postgres.guard import Decision
 from common.postgres.queries import as_json, load
 
 _Q = load("drift")

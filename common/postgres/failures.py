@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from common.desk import Decision
 from common.mapping import Mapping
 from common.postgres.connect import Database, Transaction
-from common.postgres.guard import Decision
 from common.postgres.queries import as_json, identifier, load
 
 ALL = 1_000_000  #: more than anybody looks at; the log holds each failed record once

@@ -1,24 +1,15 @@
 """The guard against mass deletions, on both roads: what was deleted beyond measure waits until a person has spoken."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from common.desk import Decision
 from common.mapping import Mapping
 from common.postgres.connect import Database, Transaction
 from common.postgres.queries import identifier, load
 
 _Q = load("guard")
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A person's word, kept with what it was about."""
-
-    who: str
-    why: str
-    at: datetime
 
 
 def hold(tx: Transaction, tables: Sequence[str], now: datetime) -> set[tuple[str, str]]:

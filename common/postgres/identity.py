@@ -11,8 +11,8 @@ from common.mapping import Mapping
 from common.postgres.queries import identifier, load
 
 if TYPE_CHECKING:  # every connection asks this module who it is
+    from common.desk import Decision
     from common.postgres.connect import Transaction
-    from common.postgres.guard import Decision
 
 _Q = load("identity")
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from common.config import Retention
+from common.postgres import trends
 from common.postgres.connect import Database
 from common.postgres.queries import Parameter, load
 
@@ -32,20 +33,22 @@ class Pruning:
         Raises:
             Transient, Misconfigured: what went before stays gone.
         """
+        trends.sum_up(self._database, self._now)
         return {"log": sum(self._log()), **{kind: sum(self._others(kind, **p)) for kind, p in self._kinds().items()}}
 
     def _kinds(self) -> dict[str, dict[str, Parameter]]:
-        settled, trends = self._before(self._keep.settled_days), self._before(self._keep.trend_days)
+        settled, old = self._before(self._keep.settled_days), self._before(self._keep.trend_days)
         return {
             "metrics": {"before": self._before(self._keep.metrics_days)},
-            "trends": {"before": trends},
-            "conflicts": {"before": settled, "forgotten": trends},
+            "trends": {"before": old},
+            "conflicts": {"before": settled, "forgotten": old},
             "letters": {"before": settled},
             "tombstones": {"before": self._before(self._keep.tombstone_days)},
             "bulk_jobs": {"before": settled},
             "reconciliations": {"before": settled},
             "held_deletions": {"before": settled},
-            "api_usage": {"before": trends},
+            "api_usage": {"before": old},
+            "audit": {"before": old},
         }
 
     def _before(self, days: int) -> datetime:

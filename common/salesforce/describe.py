@@ -99,7 +99,7 @@ def to_mapping(
     is_event = described["name"].endswith(EVENT)
     ours = _EVENTS_OWN if is_event else _OURS | {external_id_field}
     wanted = [f for name, f in fields.items() if name not in ours and (not only or name in only)]
-    left_out = {f["name"]: why for f in wanted if (why := _why_not(f))}
+    left_out = {f["name"]: why for f in wanted if (why := why_not(f))}
     mapped = [f for f in wanted if f["name"] not in left_out]
     named = {name: o.column for name, o in (orders or {}).items() if o.column}
     free = [f["name"] for f in mapped if f["name"] not in named]
@@ -188,7 +188,7 @@ def more_fields(
     _refuse_unknown(mapping.sobject, list(orders), fields)
     ours = _OURS | {mapping.external_id_field}
     has = sorted(n for n in orders if n in ours or n in mapping.by_name)
-    why = {n: reason for n in orders if (reason := _why_not(fields[n]))}
+    why = {n: reason for n in orders if (reason := why_not(fields[n]))}
     if has or why or not orders:
         trouble = f"{has[0]} is mapped already" if has else "; ".join(f"{n} ({w})" for n, w in why.items())
         raise Misconfigured("field", trouble or "no field is named", "Name fields that are not mapped yet.")
@@ -255,7 +255,8 @@ def _parent_keys(
     return tuple(keys)
 
 
-def _why_not(described: dict[str, Any]) -> str:
+def why_not(described: dict[str, Any]) -> str:
+    """Why a described field cannot be mapped; empty where it can."""
     kind = described["type"]
     if kind in _KIND:
         return ""

@@ -76,11 +76,16 @@ class Job:
             raise translate(exc) from exc
 
     def _scheduler(self) -> CloudSchedulerClient:
-        from google.cloud.scheduler_v1 import CloudSchedulerClient
-
         if self._client is None:
-            self._client = _local(self._host) if self._host else CloudSchedulerClient()
+            self._client = client(self._host)
         return self._client
+
+
+def client(host: str) -> CloudSchedulerClient:
+    """A client of Google's scheduler, or of one on this machine."""
+    from google.cloud.scheduler_v1 import CloudSchedulerClient
+
+    return _local(host) if host else CloudSchedulerClient()
 
 
 def _local(host: str) -> CloudSchedulerClient:

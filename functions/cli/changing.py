@@ -8,7 +8,7 @@ from common import config
 from common.declaration import Difference, Wanted, What
 from common.errors import Terminal
 from common.mapping import Mapping
-from common.postgres import ddl, mappings
+from common.postgres import ddl, mappings, registry
 from common.postgres.connect import Database, Transaction
 from common.ruling import Order
 from common.salesforce import conditions, describe
@@ -58,7 +58,7 @@ def _create(
         conditions.check(session, made)
     with database.transaction() as tx:
         mappings.bind_org(tx, session.org_id)
-        building.build(tx, made)
+        registry.build(tx, made)
     print(f"{made.sobject} is mapped to {made.table}.")
 
 

@@ -9,7 +9,7 @@ from common import bookmark, config
 from common.bookmark import CHANNELS, Bookmark, Overtaken, Shelf
 from common.errors import Terminal
 from common.events import Channel
-from common.mapping import Direction, Mapping
+from common.mapping import Mapping
 from functions.cli.tables import show
 
 Groups = Any  #: argparse keeps the type of subparsers to itself
@@ -38,16 +38,9 @@ def write_down(env: config.Environment, mapped: Sequence[Mapping]) -> None:
 def _write(shelf: Shelf, mapped: Sequence[Mapping]) -> list[Channel]:
     from common.salesforce.events import topics
 
-    names = sorted({m.sobject for m in mapped if m.direction is not Direction.PG_TO_SF})
-    channels = [Channel(topics.of_object(name), name) for name in names]
-    while True:
-        page, generation = shelf.read(CHANNELS)
-        if bookmark.decode_channels(page) == channels:
-            return channels
-        try:
-            shelf.write(CHANNELS, bookmark.encode_channels(channels), generation)
-        except Overtaken:
-            continue  # somebody else has changed the mappings too
+    channels = topics.of_mappings(mapped)
+    bookmark.store_channels(shelf, channels)
+    return channels
 
 
 def _shelf(env: config.Environment) -> Shelf:

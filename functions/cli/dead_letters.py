@@ -1,13 +1,12 @@
 """Commands on dead letters: list, show, replay, discard."""
 
 import argparse
-import base64
 import json
 from functools import cache
 from typing import Any
 
 from common import config
-from common.errors import IsthmusError, Terminal
+from common.errors import Terminal
 from common.flows import dead_letters as flow
 from common.postgres.connect import Database
 from common.postgres.dead_letters import DeadLetters
@@ -60,21 +59,12 @@ def _replay(chosen: argparse.Namespace, env: config.Environment) -> None:
     with Database(config.database(env)) as database:
         letters, book = DeadLetters(database), MappingBook(database)
         world = flow.Replay(cache(lambda short: PubsubTopic(names.full(short))), letters.reopen, book.of_object)
-        failed = sum(not _replay_one(letter, letters, world) for letter in _find(letters, _chosen(chosen, letters)))
+        found, failed = _find(letters, _chosen(chosen, letters)), 0
+        for number, words, done in flow.replay_each(found, world, letters.close_replayed):
+            print(f"{number}: {words}")
+            failed += not done
     if failed:
         raise Terminal("replay_incomplete", f"{failed} could not be replayed", "See above.")
-
-
-def _replay_one(letter: dict[str, Any], letters: DeadLetters, world: flow.Replay) -> bool:
-    held = letter["payload"].get("bytes")
-    try:
-        done = flow.replay(letter, None if held is None else base64.b64decode(held), world)
-    except IsthmusError as exc:
-        print(f"{letter['id']}: {exc}")
-        return False
-    letters.close([letter["id"]], "replayed", attempts=letter["attempts"])  # the doors may have been quicker than we
-    print(f"{letter['id']}: {done}")
-    return True
 
 
 def _discard(chosen: argparse.Namespace, env: config.Environment) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from common import config
 from common.errors import Terminal
+from common.flows.reread import TO_POSTGRES, TO_SALESFORCE, decide_deletions
 from common.mapping import Mapping
 from common.postgres.connect import Database
 from common.postgres.guard import HeldDeletions
@@ -13,9 +14,6 @@ from functions.cli import named, people, reread
 from functions.cli.tables import show
 
 Groups = Any  #: argparse keeps the type of subparsers to itself
-
-TO_SALESFORCE, TO_POSTGRES = "to Salesforce", "to Postgres"  #: the roads, as sql/queries/guard.sql calls them
-SLICE = 200  #: refused in one transaction
 
 
 def add_to(groups: Groups) -> None:
@@ -53,9 +51,9 @@ def _allow(chosen: argparse.Namespace, env: config.Environment) -> None:
         held, mapping = HeldDeletions(database), _mapping(database, chosen)
         there, here = _count(held, mapping)
         if there and people.sure(f"Delete {there} records of {mapping.sobject} in Salesforce?", chosen):
-            print(f"{held.allow(mapping.table, people.decision(chosen, env))} deletions go on to Salesforce.")
+            print(f"{_decide(held, mapping, TO_SALESFORCE, True, chosen, env)} deletions go on to Salesforce.")
         if here and people.sure(f"Delete {here} rows of {mapping.table}, whose records Salesforce deleted?", chosen):
-            print(f"{_decide(held, mapping, True, chosen, env)} rows go within the next minutes.")
+            print(f"{_decide(held, mapping, TO_POSTGRES, True, chosen, env)} rows go within the next minutes.")
             print("note: those whose records were purged go with `isthmus reconcile --full`")
 
 
@@ -64,34 +62,19 @@ def _refuse(chosen: argparse.Namespace, env: config.Environment) -> None:
         held, mapping = HeldDeletions(database), _mapping(database, chosen)
         there, here = _count(held, mapping)
         if there and people.sure(f"Keep {there} records of {mapping.sobject}, and bring their rows back?", chosen):
-            print(f"{_take_back(held, mapping, chosen, env)} deletions are taken back; the rows come again, under their "
+            print(f"{_decide(held, mapping, TO_SALESFORCE, False, chosen, env)} deletions are taken back; the rows come again, under their "
                   "keys, as their records are read.")  # fmt: skip
             print("note: only mapped columns come back")
         if here and people.sure(f"Keep {here} rows of {mapping.table}, whose records Salesforce deleted?", chosen):
             print(
-                f"{_decide(held, mapping, False, chosen, env)} rows stay, though Salesforce has their records no more."
+                f"{_decide(held, mapping, TO_POSTGRES, False, chosen, env)} rows stay, though Salesforce has their records no more."
             )
 
 
-def _take_back(held: HeldDeletions, mapping: Mapping, chosen: argparse.Namespace, env: config.Environment) -> int:
-    refused = 0
-    while slice_ := held.records(mapping.table, SLICE):
-        # Asked for first: what is asked for in vain does no harm, what is never asked for stays away.
-        reread.ask(mapping, [row["sfid"] for row in slice_], env)
-        refused += held.refuse([row["id"] for row in slice_], people.decision(chosen, env))
-    return refused
-
-
 def _decide(
-    held: HeldDeletions, mapping: Mapping, allowed: bool, chosen: argparse.Namespace, env: config.Environment
+    held: HeldDeletions, mapping: Mapping, road: str, allowed: bool, chosen: argparse.Namespace, env: config.Environment
 ) -> int:
-    """Of rows whose records Salesforce deleted: those that may go are read again, which takes them along."""
-    decided = 0
-    while slice_ := [row["sfid"] for row in held.rows(mapping, SLICE)]:
-        if allowed:
-            reread.ask(mapping, slice_, env)
-        decided += held.decide(mapping.table, slice_, allowed, people.decision(chosen, env))
-    return decided
+    return decide_deletions(held, mapping, road, allowed, reread.topic(env), people.decision(chosen, env))
 
 
 def _mapping(database: Database, chosen: argparse.Namespace) -> Mapping:

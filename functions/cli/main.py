@@ -11,6 +11,7 @@ from functions.cli import (
     backfill,
     channels,
     conflicts,
+    console,
     database,
     dead_letters,
     deletes,
@@ -53,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         pull,
         channels,
         backfill,
+        console,
     ):
         module.add_to(groups)
     chosen = parser.parse_args(arguments)

@@ -1,17 +1,16 @@
 """Commands on mappings: create from describe, list, pause, resume, delete."""
 
 import argparse
-import re
 from dataclasses import replace
 from typing import Any
 
 from common import config, ruling
 from common.change import EVENT
 from common.errors import Terminal
-from common.mapping import MAX_IDENTIFIER, Capture, Direction, Policy, heroku, snake
-from common.postgres import captured, ddl, mappings
+from common.mapping import Capture, Direction, Policy, heroku, snake
+from common.postgres import captured, ddl, mappings, registry
 from common.postgres.connect import Database
-from common.salesforce import conditions, describe
+from common.salesforce import catalogue, conditions, describe
 from common.salesforce.session import Session
 from functions.cli import building, channels, declared, drift, field_changes, fields, filters, named, parent_key, people
 from functions.cli.tables import show
@@ -76,7 +75,7 @@ def _add_create(commands: Groups) -> None:
 
 
 def _create(chosen: argparse.Namespace, env: config.Environment) -> None:
-    _refuse_odd_name(chosen.table or "")
+    catalogue.refuse_odd_name(chosen.table or "")
     if chosen.object.lower().endswith(EVENT):
         _refuse_beyond_events(chosen)
     settings = config.salesforce(env)
@@ -112,7 +111,7 @@ def _create(chosen: argparse.Namespace, env: config.Environment) -> None:
         return
     with Database(config.database(env)) as database, database.transaction() as tx:
         mappings.bind_org(tx, org_id)
-        building.build(tx, plan.mapping)
+        registry.build(tx, plan.mapping)
         mapped = mappings.read(tx)
     drift.look(env, plan.mapping.sobject)
     print(f"{plan.mapping.sobject} is mapped to {plan.mapping.table}.")
@@ -136,15 +135,6 @@ def _refuse_beyond_events(chosen: argparse.Namespace) -> None:
 
 def _listed(text: str | None) -> list[str]:
     return [name.strip() for name in (text or "").split(",") if name.strip()]
-
-
-def _refuse_odd_name(table: str) -> None:
-    """Postgres cuts a longer name silently, and its trigger would then log edits under a name that nobody knows."""
-    parts = table.split(".", 1) if table else []
-    if any(not re.fullmatch(r"[\w$-]+", part) or len(part.encode()) > MAX_IDENTIFIER for part in parts):
-        raise Terminal(
-            "table_name", repr(table), f"Use letters, digits, _, $ and -, at most {MAX_IDENTIFIER} bytes a name."
-        )
 
 
 def _show_plan(plan: describe.Described) -> None:
@@ -223,10 +213,7 @@ def _recapture(chosen: argparse.Namespace, env: config.Environment) -> None:
 def _delete(chosen: argparse.Namespace, env: config.Environment) -> None:
     with Database(config.database(env)) as database, database.transaction() as tx:
         found = {m.id: m for m in named.mapped(mappings.read(tx), chosen.object)}
-        for m in found.values():
-            for statement in ddl.end_capture(m):
-                tx.run_bound(statement)
-        unsent = {m.id: mappings.delete(tx, m) for m in found.values()}
+        unsent = {m.id: registry.remove(tx, m) for m in found.values()}
         left = mappings.read(tx)
     for m in found.values():
         print(f"{m.sobject} is no longer mapped; the table {m.table} stays as it is.")

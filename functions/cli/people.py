@@ -6,8 +6,8 @@ import sys
 from typing import Any
 
 from common import clock, config
+from common.desk import Decision
 from common.errors import Misconfigured
-from common.postgres.guard import Decision
 
 
 def decision(chosen: argparse.Namespace, env: config.Environment) -> Decision:

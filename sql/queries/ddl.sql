@@ -29,8 +29,8 @@ CREATE INDEX ON {table} (isthmus_received_at)
 CREATE INDEX ON {table} (system_modstamp)
 
 -- column --
--- A field that joins a mapping which is there already.
-ALTER TABLE {table} ADD COLUMN {column} {type}
+-- A field that joins a mapping which is there already; a column that it left behind earlier is taken up again.
+ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column} {type}
 
 -- retype --
 -- A field that is of another type in Salesforce now. It fails where a value does not fit; the field is read for every row.

@@ -23,7 +23,7 @@ SELECT (SELECT max(s.id) FROM slice AS s) AS last, (SELECT count(*) FROM gone) A
        (SELECT count(*) FROM slice AS s WHERE s.created_at < :before) AS old
 
 -- metrics --
--- Sum old metrics up by the hour: counts are added, of lags the longest is kept.
+-- Delete old metrics. What is not summed up by the hour yet is so now: counts are added, of lags the longest is kept.
 WITH old AS MATERIALIZED (
     SELECT m.id
       FROM isthmus.sync_metrics AS m
@@ -37,12 +37,18 @@ WITH old AS MATERIALIZED (
      USING old
      WHERE m.id = old.id
     RETURNING m.*
+), unsummed AS MATERIALIZED (
+    SELECT t.summed_until
+      FROM isthmus.trend AS t
+       FOR SHARE
 ), summed AS (
     INSERT INTO isthmus.sync_metrics
            (sync_config_id, direction, synced_count, status, "timestamp", lag_ms, duration_ms, hourly)
     SELECT g.sync_config_id, g.direction, sum(g.synced_count), g.status, date_trunc('hour', g."timestamp"),
            max(g.lag_ms), sum(g.duration_ms), true
       FROM gone AS g
+      JOIN unsummed AS u
+        ON g."timestamp" >= u.summed_until
      GROUP BY g.sync_config_id, g.direction, g.status, date_trunc('hour', g."timestamp")
 )
 SELECT count(*)
@@ -169,6 +175,23 @@ WITH gone AS (
 ), counted AS (
     DELETE FROM isthmus.arrived_deletions AS d
      WHERE d.minute < :before
+)
+SELECT count(*)
+  FROM gone
+
+-- audit --
+-- What people did at the console, as long ago as trends reach.
+WITH old AS (
+    SELECT a.id
+      FROM isthmus.audit AS a
+     WHERE a.at < :before
+     LIMIT :limit
+       FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM isthmus.audit AS a
+     USING old
+     WHERE a.id = old.id
+    RETURNING a.id
 )
 SELECT count(*)
   FROM gone

@@ -25,6 +25,7 @@ SETTINGS = {
     "GOOGLE_CLOUD_PROJECT": "isthmus-local",
     "PUBSUB_EMULATOR_HOST": "127.0.0.1:9",
     "PULL_STATE": ".",
+    "CONSOLE_SECRET": "0" * 32,
     "THREADS": "4",
 }
 

@@ -29,6 +29,7 @@ DATABASE = {"DATABASE_URL": f"postgresql://user@{NOWHERE}/nowhere"}
 SALESFORCE = {"SF_LOGIN_URL": f"http://{NOWHERE}", "SF_CLIENT_ID": "isthmus", "SF_CLIENT_SECRET": "isthmus"}
 INBOUND = {"INBOUND": json.dumps({"org_id": ORG, "secret_path": SECRET_PATH})}
 HMAC_KEYS = ("k" * 32, "the new one, while they are rotated")
+CONSOLE = {"CONSOLE_SECRET": "s" * 32}
 BOOKMARKS = {"PULL_STATE": "/nowhere/bookmarks"}
 KEYS = {"INBOUND": json.dumps({"org_id": ORG, "hmac_keys": HMAC_KEYS})}
 PUBSUB = {"GOOGLE_CLOUD_PROJECT": PROJECT, "PUBSUB_EMULATOR_HOST": NOWHERE}
@@ -42,6 +43,7 @@ DOORS: dict[str, dict[str, str]] = {
     "keep_dead_letters": DATABASE | PUBSUB,
     "backfill": DATABASE | SALESFORCE | PUBSUB,
     "reconcile": DATABASE | SALESFORCE | PUBSUB,
+    "console": CONSOLE | DATABASE | SALESFORCE | PUBSUB,
 }
 
 

@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
+from common.desk import Decision
 from common.flows.drain import merge
 from common.postgres import due
 from common.postgres.change_log import ChangeLog
 from common.postgres.connect import Database
-from common.postgres.guard import Decision, HeldDeletions
+from common.postgres.guard import HeldDeletions
 from tests.integration.accounts import TABLE, log, run, sfid, silently
 from tests.integration.claiming import Hand, a_log, claim_and_take, keys, sent, states, the
 

@@ -72,6 +72,8 @@ def _show_latencies(client: sample.Client, rows: sample.Rows) -> None:
 def _show_addresses(stack: Stack) -> None:
     print(
         f"""
+Console                  {stack.console_link()}
+                         (the link works once; `isthmus console link` prints another)
 Salesforce (stand-in)    {stack.standin_url}/   (events: gRPC on {stack.standin_events})
 Postgres                 {stack.postgres.url()}   (make psql)
 Pub/Sub                  {stack.environment["PUBSUB_EMULATOR_HOST"]}

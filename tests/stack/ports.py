@@ -17,9 +17,10 @@ DOORS = (
     "keep_dead_letters",
     "reconcile",
     "backfill",
-    "console",
+    "console",  # on a port of its own, which people remember
 )  #: in the order of their ports; not every one exists yet
 
+CONSOLE = 8080
 PUBSUB = 8085
 SCHEDULER = 8086
 STANDIN = 8090
@@ -41,7 +42,7 @@ def offset() -> int:
 
 
 def door(name: str) -> int:
-    return FIRST_DOOR + DOORS.index(name)
+    return CONSOLE if name == "console" else FIRST_DOOR + DOORS.index(name)
 
 
 def free_offset() -> int:

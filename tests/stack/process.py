@@ -27,6 +27,7 @@ _OURS = (
     "INBOUND",
     "PUBSUB_",
     "CLOUD_SQL_",
+    "CONSOLE_",
     "CALL_",
     "CLAIM_",
     "PREFIX",

@@ -1,13 +1,15 @@
 """Everything on one machine: Postgres, Pub/Sub, the Salesforce stand-in, the doors, a scheduler."""
 
 import json
+import secrets
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-from common import config
+from common import clock, config
+from common.console.tokens import Signer
 from common.postgres.migrate import migrate
 from tests.stack import emulator, ports, topology
 from tests.stack.broker.clock import move_clock
@@ -30,6 +32,7 @@ DOORS = (
     "keep_dead_letters",
     "reconcile",
     "backfill",
+    "console",
 )
 
 
@@ -74,6 +77,8 @@ class Stack:
             "SCHEDULE_JOB": JOB,
             "PULL_STATE": str(folder / "bookmarks"),
             "SF_PUBSUB_ENDPOINT": self.standin_events,
+            "CONSOLE_SECRET": secrets.token_hex(32),  # a new one for each run: who was signed in asks for a new link
+            "CONSOLE_URL": f"http://127.0.0.1:{ports.CONSOLE + offset}",
             "SCHEDULER_EMULATOR_HOST": f"127.0.0.1:{ports.SCHEDULER + offset}",
         }
         self.pubsub = self._pubsub()
@@ -94,6 +99,11 @@ class Stack:
 
     def door_url(self, name: str) -> str:
         return f"http://127.0.0.1:{ports.door(name) + self.offset}"
+
+    def console_link(self, role: str = "operator") -> str:
+        """The console's page, signed in: it works once."""
+        token = Signer(self.environment["CONSOLE_SECRET"]).link("you", role, clock.now())
+        return f"{self.door_url('console')}/#token={token}"
 
     @property
     def outbound_url(self) -> str:

@@ -201,8 +201,16 @@ WANTED |= {
 WANTED |= {
     "kind": "window", "since": None, "until": datetime(2026, 1, 31, tzinfo=UTC), "place": "{}", "compared": 1, "missing": 0,
     "older": 0, "gone": 0, "purged": 0, "unseen": 0, "refresh_minutes": 60, "full_compare_days": 7, "upto": "",
+    "starts": ["2026-01-31T00:00:00+00:00"], "from": datetime(2026, 1, 31, tzinfo=UTC),
+    "at": datetime(2026, 1, 31, tzinfo=UTC), "action": "mapping.create", "subject": "Account", "refused": "",
+    "walk": 1, "names": ["a"], "version": "1", "max_daily_calls": 1, "delete_guard_count": 1, "delete_guard_share": "0.1",
 }  # fmt: skip
 PARTICULAR = {
+    "audit.begin": {"before": "{}"},
+    "audit.end": {"after": "{}"},
+    "audit.newest": {"before": 1},
+    "records.search": {"before": 1, "state": "new"},
+    "trends.sum_up": {"after": datetime(2026, 1, 31, tzinfo=UTC)},
     "backfill.answered": {"records": 1},
     "backfill.begin": {"direction": "SF_TO_PG"},
     "backfill.end": {"state": "failed"},

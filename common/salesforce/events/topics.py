@@ -1,6 +1,10 @@
 """Names of topics; Change Data Capture guide, "Subscription Channels"."""
 
+from collections.abc import Sequence
+
 from common.change import EVENT
+from common.events import Channel
+from common.mapping import Direction, Mapping
 
 DATA, EVENTS = "/data/", "/event/"
 
@@ -13,3 +17,9 @@ def of_object(sobject: str) -> str:
         return EVENTS + sobject
     name = sobject.removesuffix("c") if sobject.endswith("__c") else sobject
     return f"{DATA}{name}ChangeEvent"
+
+
+def of_mappings(mapped: Sequence[Mapping]) -> list[Channel]:
+    """The channels that mappings need, by object."""
+    names = sorted({m.sobject for m in mapped if m.direction is not Direction.PG_TO_SF})
+    return [Channel(of_object(name), name) for name in names]
