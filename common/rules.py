@@ -38,6 +38,10 @@ class Rules:
     exact: bool = False  #: values travel back: no two of Salesforce's may look alike here
 
     def __bool__(self) -> bool:
+        return self._any
+
+    @cached_property
+    def _any(self) -> bool:
         return bool(self.written().keys() - {"readonly"})
 
     @property
@@ -127,14 +131,8 @@ class Rules:
             "constant": self.constant, "readonly": self.readonly,
         }  # fmt: skip
         plain = {
-            "trim": False,
-            "case": "",
-            "map": {},
-            "shift": "",
-            "default": None,
-            "constant": None,
-            "readonly": False,
-        }
+            "trim": False, "case": "", "map": {}, "shift": "", "default": None, "constant": None, "readonly": False,
+        }  # fmt: skip
         return {name: value for name, value in held.items() if value != plain[name]}
 
 

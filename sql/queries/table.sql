@@ -275,7 +275,7 @@ DELETE FROM isthmus.tombstone AS b
             WHERE c.table_name = b.table_name
               AND c.record_id = b.record_id
               AND c.change_type = 'DELETE'
-              AND (c.state IN ('new', 'claimed', 'sending', 'retry', 'failed') OR c.state = 'done' AND c.processed_at >= :read_at ::timestamptz)
+              AND (c.state IN ('new', 'claimed', 'sending', 'retry', 'failed') OR c.state = 'done' AND c.processed_at > :read_at ::timestamptz)
        )
 RETURNING b.sfid, b.record_id
 
@@ -288,7 +288,7 @@ SELECT b.sfid
    AND c.record_id = b.record_id
    AND c.change_type = 'DELETE'
    AND c.state = 'done'
-   AND c.processed_at >= :read_at ::timestamptz
+   AND c.processed_at > :read_at ::timestamptz
  WHERE b.table_name = :table
    AND b.sfid = :sfid
  LIMIT 1

@@ -1,5 +1,6 @@
 """What never goes out, and how that is seen; external ids of records that were born without one; lives of one key."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ FIELDS = (
         "Secret__c", "secret", Kind.TEXT, createable=False, updateable=False
     ),  # masked, computed, or not ours to write
 )
+LONG_AGO = at(0)
 WHOLE = {"name": "n", "source": "s", "later": "l", "secret": "*****"}
 
 
@@ -31,9 +33,9 @@ def road(database: Database, clock: Hand) -> Road:
     return Road(database, clock)
 
 
-def arrive(road: Road, record: Record) -> None:
+def arrive(road: Road, record: Record, read_at: datetime = LONG_AGO) -> None:
     (mapping,) = road.book.all()
-    PostgresTable(road.database).apply(mapping, [road.org.change(record, mapping, at(0))], read=True)
+    PostgresTable(road.database).apply(mapping, [road.org.change(record, mapping, read_at)], read=True)
 
 
 def the_record(road: Road) -> dict[str, Any]:
@@ -125,7 +127,7 @@ def test_an_undeleted_record_brings_its_row_back(database: Database, road: Road)
     (record,) = road.org.records.values()
 
     road.org.undelete(record.id)
-    arrive(road, record)
+    arrive(road, record, read_at=road.clock())
 
     assert [{"id": "a", "sfid": record.id, "name": "n"}] == rows(database, f"SELECT id, sfid, name FROM {TABLE}")
     assert {"done"} == {s for s, _ in state(database)}
