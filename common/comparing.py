@@ -7,13 +7,20 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from common.mapping import Mapping
+from common.change import Change
+from common.mapping import Direction, Mapping
+from common.mapping import Kind as ValueKind
 
 
 class Kind(StrEnum):
     WINDOW = "window"  #: records whose stamp lies in a span of time, deleted ones included
     FULL = "full"  #: ids and stamps of all records
     REFRESH = "refresh"  #: values of all records, for fields that change without their record's stamp
+
+
+def is_compared(mapping: Mapping) -> bool:
+    """Whether a mapping's rows should say what records say: not what is only sent, nor events, of which no record is kept."""
+    return mapping.direction is not Direction.PG_TO_SF and not mapping.is_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +109,37 @@ class Due:
     number: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A row as it stands."""
+
+    record_id: str
+    row: Map[str, Any]  #: by column
+    edited: frozenset[str] = frozenset()  #: columns whose edits Salesforce has not got yet
+
+
+class Pairs(Protocol):
+    """Both sides of a range of ids."""
+
+    def comparable(self, kind: ValueKind, value: object) -> object:
+        """A value in a form in which both sides' can be compared."""
+        ...
+
+    def slice_end(self, mapping: Mapping, after: str, rows: int) -> str: ...
+
+    def records(self, mapping: Mapping, after: str, upto: str, limit: int) -> Sequence[Change]:
+        """Living records that meet the filter, whole, ordered by id; so many at most."""
+        ...
+
+    def images(self, mapping: Mapping, after: str, upto: str) -> Sequence[Image]:
+        """Rows of a range of ids."""
+        ...
+
+    def leaving(self, mapping: Mapping, ids: Sequence[str]) -> set[str]:
+        """Those whose deletion here is still on its way to Salesforce."""
+        ...
+
+
 class Census(Protocol):
     """Which records there are in Salesforce. Every call raises Transient where it must be made again."""
 
@@ -115,6 +153,10 @@ class Census(Protocol):
 
     def between(self, mapping: Mapping, after: str, upto: str) -> Iterator[Seen]:
         """Living records that meet the filter, of a range of ids; by REST, for some thousands."""
+        ...
+
+    def records(self, mapping: Mapping, after: str, upto: str, limit: int) -> Sequence[Change]:
+        """The same, whole: complete changes, ordered by id; so many at most."""
         ...
 
     def ask(self, mapping: Mapping, after: str, upto: str) -> str:
@@ -136,6 +178,10 @@ class Census(Protocol):
 
 class Runs(Protocol):
     """What Postgres knows of comparisons, and of rows by Salesforce id."""
+
+    def comparable(self, kind: ValueKind, value: object) -> object:
+        """A value in a form in which both sides' can be compared."""
+        ...
 
     def due(self, now: datetime) -> Sequence[Due]: ...
 
@@ -175,6 +221,33 @@ class Runs(Protocol):
         """The rows of a range of ids, the first one left out; all that follow where it has no end."""
         ...
 
+    def images(self, mapping: Mapping, after: str, upto: str) -> Sequence[Image]:
+        """The same, as they stand."""
+        ...
+
     def slice_end(self, mapping: Mapping, after: str, rows: int) -> str:
         """The id with which a slice of so many rows ends; empty where fewer are left."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class BothSides:
+    """Implements Pairs out of the two."""
+
+    census: Census
+    runs: Runs
+
+    def comparable(self, kind: ValueKind, value: object) -> object:
+        return self.runs.comparable(kind, value)
+
+    def slice_end(self, mapping: Mapping, after: str, rows: int) -> str:
+        return self.runs.slice_end(mapping, after, rows)
+
+    def records(self, mapping: Mapping, after: str, upto: str, limit: int) -> Sequence[Change]:
+        return self.census.records(mapping, after, upto, limit)
+
+    def images(self, mapping: Mapping, after: str, upto: str) -> Sequence[Image]:
+        return self.runs.images(mapping, after, upto)
+
+    def leaving(self, mapping: Mapping, ids: Sequence[str]) -> set[str]:
+        return self.runs.leaving(mapping, ids)

@@ -11,10 +11,11 @@ from typing import TypeVar
 from common import budget, log
 from common.change import UNSTAMPED, Change, Ending, Op, Side
 from common.clock import Clock
-from common.comparing import Census, Finding, Found, Kind, Row, Run, Runs, Seen, judge
+from common.comparing import BothSides, Census, Finding, Found, Kind, Row, Run, Runs, Seen, is_compared, judge
 from common.errors import IsthmusError, Misconfigured, Terminal, Transient
+from common.flows import verify
 from common.flows.identity import refuse_other_org
-from common.mapping import Direction, Mapping
+from common.mapping import Mapping
 from common.ports import Mappings, Org, Purse, Table, Topic
 from common.work import Work, slice_of
 
@@ -69,7 +70,7 @@ def wished(piece: Work, world: World, go_on: Callable[[], bool]) -> None:
         raise Terminal("work_unreadable", f"object {sobject!r}", "It was not written by Isthmus. Discard it.")
     start = datetime.fromisoformat(since) if since else None
     for mapping in world.mappings.of_object(sobject):
-        if mapping.direction is not Direction.PG_TO_SF:
+        if is_compared(mapping):
             world.ask(slice_of(begin(mapping, str(piece.body.get("reason", "")), start, world)))
 
 
@@ -96,7 +97,7 @@ def scheduled(world: World, go_on: Callable[[], bool]) -> int:
     begun = 0
     for due in world.runs.due(world.now()):
         mapping = by_id.get(due.mapping_id)
-        if mapping is None:
+        if mapping is None or not is_compared(mapping):
             continue
         until = world.now() - SETTLED if due.kind is Kind.WINDOW else world.now()
         since = due.since - OVERLAP if due.since and due.kind is Kind.WINDOW else None
@@ -263,6 +264,26 @@ def _purge(run: Run, mapping: Mapping, ids: Sequence[str], began: datetime, worl
     return Found(purged=endings[Ending.DELETED] + endings[Ending.MERGED], held=endings[Ending.HELD])
 
 
+# -- values --------------------------------------------------------------------------------------
+
+
+def _refresh(run: Run, mapping: Mapping, world: World, go_on: Callable[[], bool]) -> tuple[str, Run]:
+    """Values of all records: formulas and what hangs on parents change without their record's stamp."""
+    sides = BothSides(world.census, world.runs)
+    while True:
+        compared = verify.between(mapping, sides, str(run.place.get("after", "")))
+        what = {d.record: d.what for d in compared.differences if d.what in ("value", "no_row")}
+        _publish(run, mapping, list(what), world)
+        count = Counter(what.values())
+        found = Found(compared.salesforce.count, missing=count["no_row"], older=count["value"])
+        if not compared.upto:
+            return DONE, run.at(found)
+        run = run.at(found, after=compared.upto)
+        world.runs.note(run)
+        if not go_on():
+            return AGAIN, run
+
+
 def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
     iterator = iter(items)
     while chunk := list(islice(iterator, CHUNK)):
@@ -272,4 +293,5 @@ def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
 _KINDS: dict[Kind, Callable[[Run, Mapping, World, Callable[[], bool]], tuple[str, Run]]] = {
     Kind.WINDOW: _window,
     Kind.FULL: _full,
+    Kind.REFRESH: _refresh,
 }

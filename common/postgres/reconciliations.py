@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from common import clock
-from common.comparing import Due, Found, Kind, Row, Run
+from common.comparing import Due, Found, Image, Kind, Row, Run
 from common.errors import Transient
+from common.mapping import Kind as ValueKind
 from common.mapping import Mapping
+from common.postgres import values
 from common.postgres.connect import Database, Transaction
 from common.postgres.queries import identifier, load
 
@@ -24,6 +26,10 @@ class Reconciliations:
     def __init__(self, database: Database, now: Callable[[], datetime] = clock.now) -> None:
         self._database = database
         self._now = now
+
+    def comparable(self, kind: ValueKind, value: object) -> object:
+        """A value in a form in which both sides' can be compared."""
+        return values.comparable(kind, value)
 
     # -- runs ----------------------------------------------------------------------------------------
 
@@ -109,6 +115,18 @@ class Reconciliations:
             found = tx.run(_of("rows_between", mapping), after=after, upto=upto)[0][0]
         return {sfid: Row(stamp, sure) for sfid, stamp, sure in found}
 
+    def images(self, mapping: Mapping, after: str, upto: str) -> list[Image]:
+        """The same, as they stand."""
+        with self._database.transaction() as tx:
+            found = tx.run(_of("images", mapping), table=mapping.table, after=after, upto=upto)[0][0]
+        return [Image(sfid, row, frozenset(edited)) for sfid, row, edited in found]
+
+    def unsent(self, mapping: Mapping) -> tuple[int, int]:
+        """Rows that have no record: how many are on their way to Salesforce, and how many are not."""
+        with self._database.transaction() as tx:
+            ((waiting, others),) = tx.run(_of("unsent", mapping), table=mapping.table)
+        return waiting, others
+
     def slice_end(self, mapping: Mapping, after: str, rows: int) -> str:
         """The id with which a slice of so many rows ends; empty where fewer are left."""
         with self._database.transaction() as tx:
@@ -116,8 +134,19 @@ class Reconciliations:
         return str(found[0][0]) if found else ""
 
 
+def schedule(tx: Transaction, mapping: Mapping) -> tuple[int, int]:
+    """Minutes between two comparisons of all values, days between two of all ids; 0 is never."""
+    ((minutes, days),) = tx.run(_Q["schedule"], id=mapping.id)
+    return minutes or 0, days
+
+
+def set_schedule(tx: Transaction, mapping: Mapping, refresh_minutes: int, full_days: int) -> None:
+    """The same, from now on."""
+    tx.run(_Q["set_schedule"], id=mapping.id, refresh_minutes=refresh_minutes or None, full_compare_days=full_days)
+
+
 def _of(name: str, mapping: Mapping) -> str:
-    return _Q[name].replace("{table}", identifier(mapping.table))
+    return _Q[name].replace("{table}", identifier(mapping.table)).replace("{key}", identifier(mapping.key_column))
 
 
 def _run(row: dict[str, Any]) -> Run:

@@ -52,9 +52,9 @@ class SalesforceCensus:
         for record in self._org.query("query", _listing(mapping, after, upto), mapping):
             yield _seen(record)
 
-    def records(self, mapping: Mapping, after: str, upto: str) -> list[Change]:
-        """The same, whole: complete changes, ordered by id."""
-        return self._org.between(mapping, _range(mapping, after, upto))
+    def records(self, mapping: Mapping, after: str, upto: str, limit: int) -> list[Change]:
+        """The same, whole: complete changes, ordered by id; so many at most."""
+        return self._org.between(mapping, _range(mapping, after, upto), limit)
 
     def ask(self, mapping: Mapping, after: str, upto: str) -> str:
         """The same for any number of them: begins a Bulk API job, and gives its id."""

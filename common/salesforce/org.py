@@ -86,10 +86,11 @@ class SalesforceOrg:
             soql = select + (mapping.among(among) if resource == "query" else among)
             yield from (_change(mapping, record, began) for record in self.query(resource, soql, mapping))
 
-    def between(self, mapping: Mapping, condition: str) -> list[Change]:
-        """Living records that meet a SOQL condition, whole, ordered by id."""
+    def between(self, mapping: Mapping, condition: str, limit: int) -> list[Change]:
+        """Living records that meet a SOQL condition, whole, ordered by id; so many at most."""
         began = self._now()
-        soql = f"SELECT {', '.join(mapping.read_fields)} FROM {mapping.sobject} WHERE {condition} ORDER BY Id"
+        select = f"SELECT {', '.join(mapping.read_fields)} FROM {mapping.sobject}"
+        soql = f"{select} WHERE {condition} ORDER BY Id LIMIT {limit}"
         return [_change(mapping, record, began) for record in self.query("query", soql, mapping)]
 
     def query(self, resource: str, soql: str, mapping: Mapping) -> Iterator[dict[str, Any]]:

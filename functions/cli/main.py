@@ -24,6 +24,7 @@ from functions.cli import (
     pull,
     rebase,
     reconcile,
+    verify,
     waking,
 )
 
@@ -49,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         dead_letters,
         waking,
         reconcile,
+        verify,
         prune,
         rebase,
         pull,

@@ -12,7 +12,19 @@ from common.postgres import captured, ddl, mappings, registry
 from common.postgres.connect import Database
 from common.salesforce import catalogue, conditions, describe
 from common.salesforce.session import Session
-from functions.cli import building, channels, declared, drift, field_changes, fields, filters, named, parent_key, people
+from functions.cli import (
+    building,
+    channels,
+    declared,
+    drift,
+    field_changes,
+    fields,
+    filters,
+    named,
+    parent_key,
+    people,
+    schedules,
+)
 from functions.cli.tables import show
 
 Groups = Any  #: argparse keeps the type of subparsers to itself
@@ -23,6 +35,7 @@ def add_to(groups: Groups) -> None:
     _add_create(commands)
     parent_key.add_to(commands)
     filters.add_to(commands)
+    schedules.add_to(commands)
     fields.add_to(commands)
     declared.add_to(commands)
     commands.add_parser("list", help="every mapping").set_defaults(run=_list)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from common import clock, config
+from common.comparing import is_compared
 from common.errors import Terminal
-from common.mapping import Direction, Mapping
+from common.mapping import Mapping
 from functions.cli import named
 from functions.cli.tables import show
 
@@ -74,7 +75,7 @@ def _world(settings: config.Comparing, database: "Database", runs: "Reconciliati
 
 def _mapped(known: Sequence[Mapping], name: str) -> list[Mapping]:
     chosen = named.mapped(known, name) if name else list(known)
-    return [m for m in chosen if m.direction is not Direction.PG_TO_SF]
+    return [m for m in chosen if is_compared(m)]
 
 
 def _begun(mapping: Mapping, full: bool, world: "World", runs: "Reconciliations") -> int:

@@ -141,6 +141,37 @@ SELECT coalesce(json_agg(json_build_array(x.sfid, x.stamp, x.sure)), '[]')
          AND (:upto = '' OR t.sfid <= :upto)
   ) AS x
 
+-- images --
+-- Rows of a range of ids as they stand, each with the columns whose edits Salesforce has not got yet; as one JSON text.
+SELECT coalesce(json_agg(json_build_array(x.sfid, x.row, x.edited)), '[]')
+  FROM (
+      SELECT t.sfid, to_jsonb(t.*) AS row,
+             (SELECT coalesce(json_agg(DISTINCT e.name), '[]')
+                FROM isthmus.change_log AS c
+               CROSS JOIN jsonb_object_keys(coalesce(c.new_data, '{}')) AS e (name)
+               WHERE c.table_name = :table
+                 AND c.record_id = t.{key} ::text
+                 AND c.state IN ('new', 'claimed', 'sending', 'retry', 'failed')) AS edited
+        FROM {table} AS t
+       WHERE t.sfid > :after
+         AND (:upto = '' OR t.sfid <= :upto)
+  ) AS x
+
+-- unsent --
+-- Rows that have no record: how many of them are on their way, and how many are not.
+SELECT count(*) FILTER (WHERE x.waits), count(*) FILTER (WHERE NOT x.waits)
+  FROM (
+      SELECT EXISTS (
+                 SELECT
+                   FROM isthmus.change_log AS c
+                  WHERE c.table_name = :table
+                    AND c.record_id = t.{key} ::text
+                    AND c.state IN ('new', 'claimed', 'sending', 'retry', 'failed')
+             ) AS waits
+        FROM {table} AS t
+       WHERE t.sfid IS NULL
+  ) AS x
+
 -- slice_end --
 -- The id of the last row of a slice.
 SELECT t.sfid

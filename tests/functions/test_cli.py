@@ -25,7 +25,7 @@ COMMANDS = [
     ["deletes"], ["deletes", "list"], ["deletes", "allow"], ["deletes", "refuse"], ["pause"], ["resume"], ["prune"], ["rebase"],
     ["dead-letters", "discard"], ["backfill"], ["backfill", "start"], ["backfill", "list"], ["backfill", "show"],
     ["backfill", "pause"], ["backfill", "resume"], ["backfill", "cancel"],
-    ["reconcile"],
+    ["reconcile"], ["verify"],
 ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from common.comparing import BothSides
 from common.flows import reconcile, to_postgres
 from common.mapping import Mapping
 from common.postgres.connect import Database
@@ -44,6 +45,10 @@ class Comparing(BothWays):
     @property
     def mapping(self) -> Mapping:
         return self.book.all()[0]
+
+    @property
+    def pairs(self) -> BothSides:
+        return BothSides(self.comparing.census, self.comparing.runs)
 
     def to_its_end(self, number: int) -> dict[str, Any]:
         """Every slice of a run, each a minute after the other; then what it published is read. What it found."""

@@ -221,6 +221,7 @@ PARTICULAR = {
     "guard.decide": {"allowed": True},
     "reconcile.note": {"state": "running", "held": 0},
     "reconcile.rows_between": {"after": ""},
+    "reconcile.images": {"after": ""},
     "reconcile.slice_end": {"after": "", "rows": 1},
     "bulk_job.attach": {"records": 1},
     "drift.describe": {"fields": "[]"},
