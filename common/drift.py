@@ -129,7 +129,7 @@ def _judge(named: Field, old: Field, known: Map[str, Shape], now: Map[str, Shape
         named,
         kind=shape.kind,
         stopped="",
-        required=shape.required,
+        required=shape.required and bool(named.refers_to),
         relationship=shape.relationship or named.relationship,
     )
     return _opened(named, shape), drifts + (_other_changes(named.name, was, shape) if was else [])

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from common import drift
 from common.clock import Clock
 from common.drift import Drift
 from common.mapping import Mapping
 from common.ports import Describer, Looks, Mappings
+
+PAUSE = timedelta(minutes=1)  #: between two looks that refused reads ask for
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +43,22 @@ def look(world: World, sobject: str = "", *, anew: bool = False) -> list[tuple[M
     return found
 
 
-def notice(world: World, sobject: str) -> bool:
-    """Look at one object anew, because a read of it was refused; whether its mappings are others now."""
-    return bool(look(world, sobject, anew=True))
+class Notice:
+    """Looks at an object anew because a read of it was refused; says whether its mappings are others now.
+
+    A refusal that no look can heal comes again with each message: once a minute is looked. Safe to share between threads.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._looked: dict[str, datetime] = {}
+
+    def __call__(self, sobject: str) -> bool:
+        now = self._world.now()
+        if now - self._looked.get(sobject, now - PAUSE) < PAUSE:
+            return False
+        self._looked[sobject] = now
+        return bool(look(self._world, sobject, anew=True))
 
 
 def _look(mapping: Mapping, world: World, anew: bool) -> Sequence[Drift]:

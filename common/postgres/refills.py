@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from common.change import Change
 from common.errors import Terminal
-from common.mapping import Field, Kind, Mapping
+from common.mapping import Direction, Field, Kind, Mapping
 from common.ports import Refill
 from common.postgres import mappings
 from common.postgres.connect import Database, Transaction
@@ -17,7 +17,12 @@ _T = load("table")
 
 
 def begin(tx: Transaction, mapping: Mapping, fields: Sequence[str]) -> None:
-    """Have fields read for every row: in the transaction that changes the mapping, so that none is missed."""
+    """Have fields read for every row: in the transaction that changes the mapping, so that none is missed.
+
+    Not where nothing can be read: of what only goes to Salesforce, and of events, which have no records.
+    """
+    if mapping.direction is Direction.PG_TO_SF or mapping.is_event:
+        return
     tx.run(_Q["begin"], mapping_id=mapping.id, fields=sorted(fields))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from common import ruling
 from common.errors import Misconfigured, Terminal
-from common.mapping import Direction, Field, Mapping
+from common.mapping import Field, Mapping
 from common.postgres import ddl, mappings, refills
 from common.postgres.connect import Transaction
 from common.postgres.values import canonical
@@ -59,8 +59,7 @@ def carry_out(tx: Transaction, change: FieldChange) -> None:
     for statement in change.statements:
         tx.run_bound(statement)
     mappings.store_fields(tx, change.after)
-    if change.after.direction is not Direction.PG_TO_SF and not change.after.is_event:  # what an event said it said
-        refills.begin(tx, change.after, [f.name for f in change.fields])
+    refills.begin(tx, change.after, [f.name for f in change.fields])
 
 
 def refuse_edits(tx: Transaction, mapping: Mapping, columns: Sequence[str]) -> None:

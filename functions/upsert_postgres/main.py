@@ -43,7 +43,7 @@ world = to_postgres.World(
     purse=Purse(database),
     reserve_percent=reserve,
     definitions=Definitions(partial(log.trouble, DOOR)),
-    notice=partial(drift.notice, drift.World(book, Describing(session), PostgresLooks(database), clock.now)),
+    notice=drift.Notice(drift.World(book, Describing(session), PostgresLooks(database), clock.now)),
 )
 
 

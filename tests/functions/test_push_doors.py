@@ -78,6 +78,26 @@ def test_a_complete_change_becomes_a_row(open_door: OpenDoor, mapped: None, data
     assert SECRET not in door.child.tail(100_000)
 
 
+def test_a_field_that_is_renamed_in_mid_stream_stops_nothing(
+    open_door: OpenDoor, database: Database, standin: Standin, database_environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The read that Salesforce refuses makes the door look at the object; the same push then brings the row."""
+    for name, value in (database_environment | _login(standin)).items():
+        monkeypatch.setenv(name, value)
+    text = {"type": "string", "length": 40}
+    key = {"name": "External_Id__c", "type": "string", "length": 36, "externalId": True, "unique": True}
+    standin.control("POST", "objects", {"name": "Moved__c", "fields": [key, {"name": "Old__c"} | text]})
+    main(["mapping", "create", "Moved__c", "--fields", "Old__c", "--yes"])
+    record = standin.create("Moved__c", Name="n", Old__c="here")
+    door = open_door("upsert_postgres")
+    standin.control("POST", "objects/Moved__c/fields/Old__c", {"name": "New__c"})
+
+    status = door.push_changes(a_change(sobject="Moved__c", record_id=record, fields={}, stamp=NOON)).status_code
+
+    assert (204, [["here"]]) == (status, rows(database, "SELECT old FROM salesforce.moved"))
+
+
 def test_an_edit_arrives_in_salesforce(
     open_door: OpenDoor, mapped: None, database: Database, pubsub: Client, standin: Standin
 ) -> None:

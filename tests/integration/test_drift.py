@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from common.flows import drift, to_postgres
+from common.errors import IsthmusError
+from common.flows import drift, refill, to_postgres, upkeep
 from common.postgres.connect import Database
 from common.postgres.drifts import PostgresLooks
+from common.postgres.refills import PostgresRefills
 from common.salesforce.shapes import Describing
 from tests.integration.accounts import log, rows, run
 from tests.integration.both_ways import BothWays, Isthmus
@@ -36,7 +38,7 @@ class Object(BothWays):
     def __init__(self, database: Database, standin: Standin, name: str) -> None:
         super().__init__(database, standin, name)
         self.looks = drift.World(self.book, Describing(self.session), PostgresLooks(database), self.hand)
-        noticing = {"notice": lambda sobject: drift.notice(self.looks, sobject)}
+        noticing = {"notice": drift.Notice(self.looks)}
         self.arriving = to_postgres.World(**{f: getattr(self.arriving, f) for f in self.arriving.__slots__} | noticing)
 
     def change(self, field: str, **given: Any) -> None:
@@ -203,6 +205,41 @@ def test_a_renamed_external_id_is_followed(it: Object, database: Database, stand
 
     (found,) = standin.query(f"SELECT Title__c FROM {it.sobject} WHERE Key__c = 'born'")
     assert "screw" == found["Title__c"]
+
+
+def test_a_refusal_that_no_look_heals_is_looked_at_once_a_minute(it: Object) -> None:
+    """Each message that comes again would else cost two calls."""
+    it.session.org_id
+    noticing = drift.Notice(it.looks)
+    it.forget_calls()
+
+    first, again = noticing(it.sobject), noticing(it.sobject)
+    it.move(61)
+    later = noticing(it.sobject)
+
+    assert ([False] * 3, 4) == ([first, again, later], it.calls())
+
+
+def test_the_hourly_run_tells_of_stopped_fields_and_goes_on_with_refills(
+    it: Object, database: Database, standin: Standin, isthmus: Isthmus
+) -> None:
+    """Once each; an object that is gone keeps nobody from the others."""
+    it.read(it.one())
+    isthmus("mapping", "add-field", it.sobject, "Name", "--later")
+    run(database, "INSERT INTO isthmus.sync_configurations (sf_object_name, pg_table_name, sync_direction, fields) "
+        "VALUES ('Aaa__c', 'salesforce.aaa', 'SF_TO_PG', '[]')")  # fmt: skip
+    it.remove("Size__c")
+    told: list[IsthmusError] = []
+    refills = refill.World(PostgresRefills(database), it.world.org, it.topic, it.hand)
+    it.book.refresh()
+
+    first = upkeep.run(it.looks, refills, told.append, lambda: True)
+    upkeep.run(it.looks, refills, told.append, lambda: True)
+
+    assert {"changed": 1, "filled": 1} == first
+    assert ["object_missing", "field_stopped", "object_missing"] == [e.reason for e in told]
+    assert f"{it.sobject}.Size__c: removed" in told[1].detail
+    assert (standin.query(f"SELECT Name FROM {it.sobject}")[0]["Name"],) == it.row("name")
 
 
 def test_what_is_ignored_is_told_no_more(it: Object, database: Database, isthmus: Isthmus) -> None:
