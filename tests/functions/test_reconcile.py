@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from common import codec, work
+from common.mapping import Field, Kind
+from common.postgres import refills
 from common.postgres.connect import Database
 from tests.functions.conftest import StartDoor, topic_name
 from tests.functions.test_cli import isthmus
@@ -47,6 +49,27 @@ def test_a_run_prunes(aged: Database, start_door: StartDoor, org: dict[str, str]
     assert ["b"] == [e["record_id"] for e in log(aged)]
     (line,) = (line for line in door.lines() if line["event"] == "prune")
     assert 1 == line["rows"]
+
+
+def test_a_run_looks_at_objects_and_goes_on_with_refills(
+    database: Database, start_door: StartDoor, org: dict[str, str]
+) -> None:
+    """A mapped field that Salesforce does not have stops, once, with a line that says so; what waits is filled."""
+    fields = (Field("Name", "name", Kind.TEXT), Field("Gone__c", "gone", Kind.TEXT))
+    mapping = map_table(database, fields=fields)
+    with database.transaction() as tx:
+        refills.begin(tx, mapping, ["Name"])
+    door = start_door("reconcile", **org)
+
+    first, again = door.post().json(), door.post().json()
+
+    assert (1, 0) == (first["changed"], again["changed"])
+    told = [line for line in door.lines() if line.get("reason") == "field_stopped"]
+    assert [True] == ["Account.Gone__c: removed" in line["message"] for line in told]
+    assert ([["Gone__c"]], []) == (
+        run(database, "SELECT field FROM isthmus.drift WHERE settled_at IS NULL"),
+        run(database, "SELECT sync_config_id FROM isthmus.refill"),
+    )
 
 
 def test_its_settings_are_heard(aged: Database, start_door: StartDoor, org: dict[str, str]) -> None:
