@@ -72,7 +72,7 @@ test/conformance: $(READY) ## the stand-in, held to what Salesforce is known to 
 test/integration: $(READY) ## with a real Postgres, broker and stand-in
 	$(PYTEST) $(SPREAD) tests/integration
 # Those ask little of Postgres, or the same as others do.
-NO_POOLER := broker pull login sending siblings bulk refused_fields mapping_cli operate_cli
+NO_POOLER := broker pull login sending siblings bulk refused_fields mapping_cli operate_cli doctor
 test/pooler: $(READY) ## the integration suite again, through PgBouncer in transaction mode (not part of `make test`)
 	@PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null \
 	    && ISTHMUS_POOLER=1 $(PYTEST) $(SPREAD) tests/integration $(NO_POOLER:%=--ignore-glob='*test_%*') \

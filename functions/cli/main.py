@@ -15,6 +15,7 @@ from functions.cli import (
     database,
     dead_letters,
     deletes,
+    doctor,
     drift,
     failures,
     mapping,
@@ -57,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         channels,
         backfill,
         console,
+        doctor,
     ):
         module.add_to(groups)
     chosen = parser.parse_args(arguments)
