@@ -82,7 +82,7 @@ variable "doors" {
     reconcile = {
       schedule        = { name = "reconcile", cron = "17 * * * *" }
       reads           = { work = "resync" }
-      publishes       = ["postgres-changes", "salesforce-changes", "work"]
+      publishes       = ["salesforce-changes", "work"]
       secrets         = ["DATABASE_URL", "SALESFORCE"]
       database        = true
       concurrency     = 2

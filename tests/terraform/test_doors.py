@@ -19,7 +19,6 @@ VALUES = {
     "INBOUND": '{"org_id": "00D000000000001", "secret_path": "path", "hmac_keys": ["0123456789abcdef0123456789abcdef"]}',
     "SALESFORCE": '{"SF_LOGIN_URL": "https://acme.my.salesforce.com", "SF_CLIENT_ID": "c", "SF_CLIENT_SECRET": "s"}',
 }
-AHEAD = {"reconcile"}  #: may already do what its code does not do yet
 FUNCTIONS = [folder for folder in built() if folder.name != "console"]
 
 
@@ -65,14 +64,12 @@ def test_it_publishes_where_it_may(folder, opened, plan):
         for g in plan.grants()
         if g.role == "roles/pubsub.publisher" and g.member.startswith(member)
     }
-    assert opened.topics <= granted
-    assert granted == opened.topics or folder.name in AHEAD
+    assert granted == opened.topics
 
 
 def test_it_starts_with_its_settings_and_misses_each_secret(folder, opened, plan):
     """It starts with what the plan gives it; without any one of its secrets it would not."""
-    needed = secrets(plan.doors()[folder.name]) if folder.name not in AHEAD else {"DATABASE_URL"}
-    for secret in needed:
+    for secret in secrets(plan.doors()[folder.name]):
         with pytest.raises(Misconfigured):
             opened.wish({name: value for name, value in opened.settings.items() if name != secret})
 
