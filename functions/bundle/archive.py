@@ -20,6 +20,11 @@ def doors(root: Path) -> list[str]:
     return sorted(found - set(NOT_DEPLOYED))
 
 
+def serves_pages(vendors: set[str]) -> bool:
+    """Whether the door is an application of its own (ASGI), which a Cloud Run service starts by its Procfile."""
+    return "functions_framework.aio" in vendors
+
+
 def contents(door: str, root: Path) -> dict[str, bytes]:
     """Everything that a door's archive holds, by name.
 
@@ -32,6 +37,8 @@ def contents(door: str, root: Path) -> dict[str, bytes]:
     page = root / DOORS / door / PAGE
     held |= {f"{PAGE}/{p.relative_to(page)}": p.read_bytes() for p in page.rglob("*") if p.is_file()}
     held["main.py"] = (root / main).read_bytes()
+    if serves_pages(needs.vendors):
+        held["Procfile"] = f"web: functions-framework --source main.py --target {door} --asgi\n".encode()
     lock = (root / "requirements.lock").read_text(encoding="utf-8")
     held["requirements.txt"] = pins.requirements(needs.vendors, pins.read(lock)).encode()
     release = health.release()

@@ -29,7 +29,14 @@ def milliseconds(door: str, bundle: Path) -> int | None:
         return round(took * 1000) if ended.returncode == 0 else None
 
 
-_LOAD = "import functions_framework; functions_framework.create_app('{door}', 'main.py')"
+_LOAD = """
+import pathlib
+if "functions_framework.aio" in pathlib.Path("main.py").read_text():
+    from functions_framework.aio import create_asgi_app as create
+else:
+    from functions_framework import create_app as create
+create("{door}", "main.py")
+"""
 
 
 def _environment() -> dict[str, str]:

@@ -1,6 +1,6 @@
 -- due --
 -- Comparisons whose time has come: windows always, the others by the mapping's own schedule; not where one of the kind is
--- under way, unless that one was left lying for an hour.
+-- under way, unless that one was left lying for an hour; nor of platform events, which have no records.
 WITH wanted AS (
     SELECT m.id, k.kind, coalesce(w.compared_until, m.created_at) AS compared_until
       FROM isthmus.sync_configurations AS m
@@ -10,6 +10,7 @@ WITH wanted AS (
      WHERE m.is_active
        AND i.paused_at IS NULL
        AND m.sync_direction <> 'PG_TO_SF'
+       AND right(m.sf_object_name, 3) <> '__e'
        AND CASE k.kind
                WHEN 'window' THEN true
                WHEN 'full' THEN m.full_compare_days > 0

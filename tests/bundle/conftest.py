@@ -47,6 +47,8 @@ class Unpacked:
         """Under functions-framework, from its own folder."""
         framework = self.program.parent / "functions-framework"
         command = [framework, "--source", "main.py", "--target", self.door, "--host", "127.0.0.1", "--port", str(port)]
+        if (self.folder / "Procfile").exists():
+            command.append("--asgi")
         child = Child(self.door, command, self.environment(**settings), log, folder=self.folder)
         child.start()
         return child

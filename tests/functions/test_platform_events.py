@@ -1,13 +1,16 @@
 """Platform events, from the command that maps them through both doors into rows that nothing of ours changes."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from common import clock
 from common.postgres.connect import Database
 from common.postgres.dead_letters import DeadLetters
+from common.postgres.reconciliations import Reconciliations
 from functions.cli.main import main
 from tests.functions.conftest import DOORS, Door, topic_name
 from tests.stack.broker.client import PROJECT, Client
@@ -154,23 +157,20 @@ def test_a_bad_event_holds_nobody_back_and_can_be_replayed(
     assert [["100.0"]] == rows(database, f"SELECT amount::text FROM {TABLE} WHERE id = '{bad}'")
 
 
-@pytest.mark.parametrize(
-    "wish",
-    [
-        ["--direction", "PG_TO_SF"], ["--where", "Amount__c > 1"], ["--external-id", "Order_Number__c"],
-        ["--write-back-external-ids"], ["--capture", "debezium"], ["--parent-key", "CreatedById"],
-    ],
-)  # fmt: skip
-def test_what_events_cannot_do_is_refused(isthmus: Any, database: Database, wish: list[str]) -> None:
-    with pytest.raises(SystemExit, match=rf"platform_event.*{wish[0]}"):
-        isthmus("mapping", "create", "Order_Event__e", "--yes", *wish)
+WISHES = [
+    ["--direction", "PG_TO_SF"], ["--where", "Amount__c > 1"], ["--external-id", "Order_Number__c"],
+    ["--write-back-external-ids"], ["--capture", "debezium"], ["--parent-key", "CreatedById"],
+]  # fmt: skip
 
+
+def test_what_events_cannot_do_is_refused(isthmus: Any, database: Database) -> None:
+    """When they are mapped, and later."""
+    for wish in WISHES:
+        with pytest.raises(SystemExit, match=rf"platform_event.*{wish[0]}"):
+            isthmus("mapping", "create", "Order_Event__e", "--yes", *wish)
     assert [] == rows(database, "SELECT FROM isthmus.sync_configurations")
 
-
-def test_a_filter_is_refused_later_too(isthmus: Any) -> None:
     isthmus("mapping", "create", "Order_Event__e", "--yes")
-
     with pytest.raises(SystemExit, match="platform_event"):
         isthmus("mapping", "filter", "Order_Event__e", "Amount__c > 1", "--yes")
 
@@ -187,3 +187,16 @@ def test_a_field_joins_a_table_of_events(isthmus: Any, orders: Standin, database
         database, "SELECT column_name::text FROM information_schema.columns WHERE column_name = 'amount'"
     )
     assert [] == rows(database, "SELECT FROM isthmus.change_log")
+
+
+def test_events_are_compared_with_nothing(isthmus: Any, database: Database) -> None:
+    """No query could list them, and no row of theirs is one that Salesforce has purged."""
+    isthmus("mapping", "create", "Order_Event__e", "--yes")
+    rows(database, f"INSERT INTO {TABLE} (id) VALUES ('a')")
+
+    isthmus("reconcile", "--full")
+    isthmus("reconcile", "Order_Event__e")
+
+    assert [] == list(Reconciliations(database).due(clock.now() + timedelta(days=90)))
+    assert [] == rows(database, "SELECT FROM isthmus.reconciliation")
+    assert [["a"]] == rows(database, f"SELECT id FROM {TABLE}")

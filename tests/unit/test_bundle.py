@@ -124,6 +124,13 @@ def test_the_deployed_python_is_terraforms():
     assert sys.version_info >= (3, 11)
 
 
+@pytest.mark.parametrize(("vendors", "pages"), [({"functions_framework"}, False), ({"functions_framework.aio"}, True)])
+def test_a_door_that_serves_pages_says_how_it_is_started(vendors, pages):
+    """Others are started as functions, by their name."""
+    assert pages == archive.serves_pages(vendors)
+    assert "Procfile" not in archive.contents("reconcile", ROOT)
+
+
 def test_a_receiver_needs_no_database():
     """Nor Salesforce's client: it starts fast and small."""
     held = archive.contents("receive_outbound_message", ROOT)
