@@ -171,6 +171,29 @@ def store_channels(shelf: Shelf, channels: Sequence[Channel]) -> None:
             continue  # somebody else has changed the mappings too
 
 
+def settle(shelf: Shelf, sobject: str, asked_before: datetime, since: datetime | None = None) -> int:
+    """Forget wishes to compare an object: it was compared, all of it or what changed since a time. How many."""
+    channels = decode_channels(shelf.read(CHANNELS)[0])
+    return sum(_settled(shelf, c.topic, sobject.lower(), asked_before, since) for c in channels)
+
+
+def _settled(shelf: Shelf, topic: str, sobject: str, asked_before: datetime, since: datetime | None) -> int:
+    def is_done(wish: Resync) -> bool:
+        covered = since is None or (wish.since is not None and wish.since >= since)
+        return wish.sobject.lower() == sobject and wish.asked_at <= asked_before and covered
+
+    while True:
+        page, generation = shelf.read(topic)
+        at = decode(page)
+        left = tuple(wish for wish in at.resyncs if not is_done(wish))
+        try:
+            if len(left) < len(at.resyncs):
+                shelf.write(topic, encode(replace(at, resyncs=left)), generation)
+            return len(at.resyncs) - len(left)
+        except Overtaken:
+            continue  # it is being read just now
+
+
 def _ours(page: bytes) -> dict[str, Any]:
     held: dict[str, Any] = json.loads(page)
     if held["v"] != VERSION:

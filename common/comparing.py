@@ -171,6 +171,10 @@ class Census(Protocol):
         """What it says, in any order."""
         ...
 
+    def has_changed(self, sobject: str, since: datetime) -> bool:
+        """Whether any record has a stamp from then on, deleted ones included."""
+        ...
+
     def sees_all(self, mapping: Mapping) -> bool:
         """Whether no record of the object can be hidden from us: what we do not see is not there."""
         ...
@@ -184,6 +188,10 @@ class Runs(Protocol):
         ...
 
     def due(self, now: datetime) -> Sequence[Due]: ...
+
+    def next_due(self) -> datetime | None:
+        """When the next comparison is due that no change asks for; None where there is none."""
+        ...
 
     def begin(self, mapping: Mapping, kind: Kind, reason: str, since: datetime | None, until: datetime) -> int:
         """A new run's number; that of one which asks for the same and has not begun yet, where there is one."""

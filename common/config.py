@@ -300,10 +300,14 @@ class Comparing:
     topics: Topics
     retention: Retention
     reserve_percent: int
+    state: str = ""  #: where bookmarks lie; empty: wishes that stand there are settled by hand
+    sleepy: bool = False  #: the database sleeps when it is let alone; it is looked after from there
 
 
 def comparing(env: Environment) -> Comparing:
-    return Comparing(database(env), salesforce(env), topics(env), retention(env), api_reserve(env))
+    state = pull_state(env) if env.get("PULL_STATE", "").strip() else ""
+    sleepy = flag(env, "SLEEPY_DATABASE") and bool(state)
+    return Comparing(database(env), salesforce(env), topics(env), retention(env), api_reserve(env), state, sleepy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,7 @@ variable "doors" {
       concurrency        = 2
     }
     reconcile = {
+      bookmarks       = true # settles wishes to compare; looks from there whether a database may sleep on
       schedule        = { name = "reconcile", cron = "17 * * * *" }
       reads           = { work = "resync" }
       publishes       = ["salesforce-changes", "work"]

@@ -203,8 +203,9 @@ class _Run:
 
     def _wish(self, lost: Lost, since: datetime | None) -> None:
         """Ask for a comparison, and write it down where people look: it stays until somebody settles it."""
+        asked_at = self._world.now()  # before the comparison begins, or that would not settle it
         self._ask(lost, since)
-        self._now = self._now.wishing([Resync(lost.sobject, lost.reason, since, self._world.now())])
+        self._now = self._now.wishing([Resync(lost.sobject, lost.reason, since, asked_at)])
 
     def _ask(self, lost: Lost, since: datetime | None) -> None:
         if lost.sobject.endswith(EVENT):

@@ -21,6 +21,7 @@ from common.work import Work, slice_of
 
 OVERLAP = timedelta(minutes=10)  #: a stamp is set when a record is saved, and seen when that is committed
 SETTLED = timedelta(minutes=5)  #: what changed less long ago is still on its way, and no difference
+SLICE_SECONDS = 240.0  #: one slice; the page that is under way then ends within the door's nine minutes
 SLICE = 100_000  #: rows of a full compare's slice: their versions stand in memory, 20 MB
 BY_REST = 10_000  #: rows up to which a list comes by REST: five calls, and no queue
 CHUNK = 2000  #: records that are judged at a time
@@ -28,6 +29,10 @@ CHUNK = 2000  #: records that are judged at a time
 DONE, AGAIN, WAIT = "done", "again", "wait"
 
 T = TypeVar("T")
+
+
+def by_hand(sobject: str, asked_before: datetime, since: datetime | None) -> None:
+    """Nobody forgets the wishes but a person: `isthmus channels settle`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class World:
     reserve_percent: int = budget.RESERVE_PERCENT
     slice_rows: int = SLICE
     rest_rows: int = BY_REST
+    settle: Callable[[str, datetime, datetime | None], object] = by_hand  #: forgets wishes, as bookmark.settle does
     quiet: bool = False  #: nothing is logged: a person looks on
 
 
@@ -134,6 +140,8 @@ def step(number: int, world: World, go_on: Callable[[], bool]) -> str:
         world.runs.leave(run)
         return ending
     world.runs.end(run)
+    if run.kind is not Kind.REFRESH:
+        world.settle(mapping.sobject, run.started_at, run.since)
     if not world.quiet:
         _tell(run, mapping, world)
     return DONE

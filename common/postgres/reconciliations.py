@@ -39,6 +39,12 @@ class Reconciliations:
             found = tx.dicts(_Q["due"], now=now)
         return [Due(f["mapping_id"], Kind(f["kind"]), f["since"], f["number"]) for f in found]
 
+    def next_due(self) -> datetime | None:
+        """When the next comparison is due that no change asks for; None where there is none."""
+        with self._database.transaction() as tx:
+            ((due,),) = tx.run(_Q["next_due"])
+        return due if due is None or isinstance(due, datetime) else None
+
     def begin(self, mapping: Mapping, kind: Kind, reason: str, since: datetime | None, until: datetime) -> int:
         """A new run's number; that of one which asks for the same and has not begun yet, where there is one."""
         with self._database.transaction() as tx:

@@ -75,6 +75,14 @@ class SalesforceCensus:
         """What it says, in any order."""
         return (Seen(record_id, _milliseconds(stamp)) for record_id, stamp in self._bulk.rows(job))
 
+    def has_changed(self, sobject: str, since: datetime) -> bool:
+        """Whether any record has a stamp from then on, deleted ones included. One call."""
+        soql = f"SELECT Id FROM {sobject} WHERE {MODSTAMP} >= {_literal(since)} LIMIT 1"
+        try:
+            return bool(self._session.get("queryAll", q=soql)["records"])
+        except Refused:
+            return True  # the comparison itself will tell why
+
     def sees_all(self, mapping: Mapping) -> bool:
         """Whether we have View All for the object, by a profile or a permission set (View All Data counts for each object).
 

@@ -2,11 +2,10 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
-from common import bookmark, config
-from common.bookmark import CHANNELS, Bookmark, Overtaken, Shelf
+from common import bookmark, clock, config
+from common.bookmark import CHANNELS, Bookmark, Shelf
 from common.errors import Terminal
 from common.events import Channel
 from common.mapping import Mapping
@@ -86,21 +85,7 @@ def _row(channel: Channel, at: Bookmark) -> dict[str, object]:
 
 
 def _settle(chosen: argparse.Namespace, env: config.Environment) -> None:
-    shelf = _shelf(env)
-    settled = sum(_settled(shelf, c, chosen.object) for c in bookmark.decode_channels(shelf.read(CHANNELS)[0]))
+    settled = bookmark.settle(_shelf(env), chosen.object, clock.now())
     if not settled:
         raise Terminal("nothing_to_settle", f"nothing of {chosen.object} was to be compared", "See `channels list`.")
     print(f"{settled} wishes are settled.")
-
-
-def _settled(shelf: Shelf, channel: Channel, sobject: str) -> int:
-    while True:
-        page, generation = shelf.read(channel.topic)
-        at = bookmark.decode(page)
-        left = tuple(r for r in at.resyncs if r.sobject.lower() != sobject.lower())
-        try:
-            if len(left) < len(at.resyncs):
-                shelf.write(channel.topic, bookmark.encode(replace(at, resyncs=left)), generation)
-            return len(at.resyncs) - len(left)
-        except Overtaken:
-            continue  # it is being read just now

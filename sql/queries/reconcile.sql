@@ -34,6 +34,19 @@ SELECT n.id AS mapping_id, n.kind::text AS kind, n.compared_until AS since, r.id
     OR r.updated_at < :now ::timestamptz - interval '1 hour'
  ORDER BY n.kind, n.id
 
+-- next_due --
+-- When the next comparison is due that no change asks for.
+SELECT min(x.due)
+  FROM isthmus.sync_configurations AS m
+  LEFT JOIN isthmus.watermark AS w ON w.sync_config_id = m.id
+ CROSS JOIN LATERAL (
+      VALUES (CASE WHEN m.full_compare_days > 0
+                   THEN coalesce(w.full_at, m.created_at) + make_interval(days => m.full_compare_days) END),
+             (coalesce(w.refreshed_at, m.created_at) + make_interval(mins => m.refresh_minutes))
+  ) AS x (due)
+ WHERE m.is_active
+   AND m.sync_direction <> 'PG_TO_SF'
+
 -- begin --
 -- A new run; one that asks for the same and has not begun yet will do.
 WITH waiting AS (
