@@ -31,7 +31,31 @@ install: $(READY) ## create the environment in .venv
 
 .PHONY: run
 run: $(READY) ## start everything on this machine (ONCE=1: verify and stop; PORT_OFFSET=1000: beside another)
+	@[ "$${ONCE:-0}" != 0 ] || $(MAKE) --no-print-directory ui || \
+	    echo "The console's page could not be built (see above); everything else runs, the API too." >&2
 	@$(BIN)/python -m tests.stack
+
+# The console's page: built once, and again when its sources change. Node is a Python package where none is installed.
+UI := functions/console/ui
+NODE := .venv-node
+WITH_NODE := PATH="$(CURDIR)/$(NODE)/bin:$$PATH"
+$(NODE)/.ready: $(UI)/node.lock
+	@rm -rf $(NODE)
+	@if command -v npm >/dev/null && node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 22 || (a == 22 && b > 11) || (a == 20 && b > 18) ? 0 : 1)' 2>/dev/null; \
+	    then mkdir $(NODE); \
+	    else echo "Installing Node into $(NODE) ..." && $(PYTHON) -m venv $(NODE) && \
+	        $(NODE)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(UI)/node.lock; fi
+	@touch $@
+$(UI)/node_modules/.ready: $(UI)/package-lock.json $(NODE)/.ready
+	@echo "Fetching what the console's page is made of (once, about 180 MB) ..."
+	@$(WITH_NODE) npm ci --prefix $(UI) --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+$(UI)/dist/index.html: $(UI)/node_modules/.ready $(shell find $(UI)/src $(UI)/public $(UI)/*.json $(UI)/*.ts $(UI)/index.html -type f 2>/dev/null)
+	@echo "Building the console's page ..."
+	@$(WITH_NODE) npm run --prefix $(UI) --silent build -- --logLevel warn
+
+.PHONY: ui
+ui: $(UI)/dist/index.html ## build the console's page
 
 .PHONY: psql
 psql: $(READY) ## psql on the stack that runs (SQL="...": one statement)
@@ -105,6 +129,21 @@ $(CLIENTS)/.ready: tests/clients/requirements.lock tests/clients/package-lock.js
 test/clients: $(READY) $(CLIENTS)/.ready ## the stand-in, asked by clients that nobody here wrote (not part of `test`)
 	$(PYTEST) tests/clients
 
+# A browser is driven and the API probed with packages of their own, laid beside everybody's.
+BROWSER := .browser
+$(BROWSER)/.ready: $(READY) tests/browser/requirements.lock
+	@echo "Installing Playwright and schemathesis into $(BROWSER) ..."
+	@rm -rf $(BROWSER)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target $(BROWSER) -r tests/browser/requirements.lock
+	@touch $@
+
+.PHONY: test/browser test/openapi
+test/browser: $(BROWSER)/.ready $(UI)/dist/index.html ## the console's page in Chromium, against a whole stack; pictures in .screenshots
+	@command -v chromium >/dev/null || { echo "SKIPPED test/browser: Chromium is not installed (Debian: apt-get install chromium)"; exit 0; }; \
+	    PYTHONPATH=$(CURDIR)/$(BROWSER) $(PYTEST) tests/browser
+test/openapi: $(BROWSER)/.ready ## the console's API, probed with whatever its own description allows
+	$(PYTEST) tests/openapi
+
 # Debezium's engine brings 250 MB of jars and wants Java; its pins are its own.
 DEBEZIUM := .venv-debezium
 $(DEBEZIUM)/.ready: tests/debezium/requirements.lock
@@ -122,9 +161,9 @@ test/debezium: $(READY) ## Debezium's real engine instead of the trigger (needs 
 BUNDLE_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python3.13) $(shell python3.13 -c 'import sys; print(sys.executable)' 2>/dev/null) $(BIN)/python)
 
 .PHONY: bundle test/bundle
-bundle: $(READY) ## write build/<door>.zip for every door: what it imports, its SQL, its pinned packages
+bundle: $(READY) $(UI)/dist/index.html ## write build/<door>.zip for every door: what it imports, its SQL, its pinned packages
 	@$(BIN)/python -m functions.bundle
-test/bundle: $(READY) ## each bundle alone, in an environment with only what it names (installs packages; not part of `make test`)
+test/bundle: $(READY) $(UI)/dist/index.html ## each bundle alone, in an environment with only what it names (installs packages; not part of `make test`)
 	BUNDLE_PYTHON=$(BUNDLE_PYTHON) $(PYTEST) tests/bundle
 
 .PHONY: format
@@ -147,6 +186,10 @@ lock: ## pin every dependency anew, with hashes
 	    --no-emit-index-url --no-header --quiet -o requirements.lock
 	@.lock/bin/uv pip compile tests/clients/requirements.in --universal --generate-hashes --python-version 3.11 \
 	    --no-emit-index-url --no-header --quiet -o tests/clients/requirements.lock
+	@.lock/bin/uv pip compile $(UI)/node.in --universal --generate-hashes --python-version 3.11 \
+	    --no-emit-index-url --no-header --quiet -o $(UI)/node.lock
+	@.lock/bin/uv pip compile tests/browser/requirements.in -c requirements.lock --universal --generate-hashes \
+	    --python-version 3.11 --no-emit-index-url --no-header --quiet -o tests/browser/requirements.lock
 	@.lock/bin/uv pip compile tests/debezium/requirements.in --universal --generate-hashes --python-version 3.11 \
 	    --no-emit-index-url --no-header --quiet -o tests/debezium/requirements.lock
 	@rm -rf .lock

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
+import tzdata  # noqa: F401 the zones themselves, where the machine has none: said here, a bundle takes it along
+
 from common.errors import Terminal
 
 HOUR = timedelta(hours=1)

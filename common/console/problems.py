@@ -39,6 +39,7 @@ class Refusal(Exception):
 
 #: What every route may answer besides what it is for.
 ANSWERS: dict[int | str, dict[str, object]] = {
+    400: {"model": Problem, "description": "The body is no text"},
     401: {"model": Problem, "description": "Nobody is signed in"},
     403: {"model": Problem, "description": "Whoever is signed in may not"},
     404: {"model": Problem, "description": "There is no such thing"},

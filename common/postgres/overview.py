@@ -29,7 +29,8 @@ class Overview:
         """One row for each mapping, with `lag`: direction -> when something last arrived, and how long it took."""
         rows = status.read(self._database)
         with self._database.transaction() as tx:
-            lags = tx.dicts(_Q["lag"])
+            ((summed,),) = tx.run(load("trends")["summed_until"])
+            lags = tx.dicts(_Q["lag"], summed_until=summed)
         return [row | {"lag": {lag.pop("direction"): lag for lag in _of(lags, row["id"])}} for row in rows]
 
     def checks(self) -> list[Row]:

@@ -22,7 +22,8 @@ class Trends:
         query = _Q["one_by_one" if fine else "by_the_hour"]
         limits: dict[str, Parameter] = {"starts": [s.isoformat() for s in starts], "from": starts[0], "until": until}
         with self._database.transaction() as tx:
-            rows = tx.run(query, **limits, object=sobject, direction=direction)
+            ((summed,),) = tx.run(_Q["summed_until"])
+            rows = tx.run(query, **limits, summed_until=summed, object=sobject, direction=direction)
         return {(bucket - 1, way): records for bucket, way, records in rows}
 
 

@@ -42,6 +42,7 @@ create("{door}", "main.py")
 def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("HOME", "LANG", "PATH", "TMPDIR") if name in os.environ}
     return kept | {
+        "CONSOLE_SECRET": "0" * 32,
         "DATABASE_URL": "postgresql://nobody@127.0.0.1:9/nowhere",
         "GOOGLE_CLOUD_PROJECT": "nowhere",
         "INBOUND": '{"org_id": "00D000000000000EAA", "secret_path": "x", "hmac_keys": ["00000000000000000000000000000000"]}',

@@ -10,7 +10,7 @@ WITH recent AS (
     SELECT r.sync_config_id, r.direction, r.synced_count, r.status, r."timestamp", r.lag_ms
       FROM isthmus.sync_metrics AS r
      WHERE NOT r.hourly
-       AND r."timestamp" >= greatest(now() - interval '7 days', (SELECT t.summed_until FROM isthmus.trend AS t))
+       AND r."timestamp" >= greatest(now() - interval '7 days', :summed_until ::timestamptz)
 )
 SELECT r.sync_config_id AS id, r.direction, max(r."timestamp") FILTER (WHERE r.status = 'SUCCESS') AS arrived_at,
        (array_agg(r.lag_ms ORDER BY r."timestamp" DESC) FILTER (WHERE r.status = 'SUCCESS'))[1] AS lag_ms,

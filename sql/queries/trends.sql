@@ -1,6 +1,12 @@
+-- summed_until --
+-- Asked for first: the planner counts rows beyond a time that it knows, and guesses a third of them for one that it does not.
+SELECT t.summed_until
+  FROM isthmus.trend AS t
+
 -- by_the_hour --
--- Records that arrived, by bucket and direction. Hours that are summed up are read as such, younger rows one by one.
-SELECT width_bucket(m."timestamp", :starts ::text[]::timestamptz[]) AS bucket, m.direction, sum(m.synced_count)::bigint AS records
+-- Records that arrived, by bucket and direction. Hours that are summed up are read as such, younger rows one by one. The
+-- buckets are read once, out of a query of their own: a text becomes a time anew for each row otherwise.
+SELECT width_bucket(m."timestamp", (SELECT :starts ::text[]::timestamptz[])) AS bucket, m.direction, sum(m.synced_count)::bigint AS records
   FROM (
            SELECT h."timestamp", h.direction, h.synced_count, h.status, h.sync_config_id
              FROM isthmus.sync_metrics AS h
@@ -11,7 +17,7 @@ SELECT width_bucket(m."timestamp", :starts ::text[]::timestamptz[]) AS bucket, m
            SELECT r."timestamp", r.direction, r.synced_count, r.status, r.sync_config_id
              FROM isthmus.sync_metrics AS r
             WHERE NOT r.hourly
-              AND r."timestamp" >= greatest(:from ::timestamptz, (SELECT t.summed_until FROM isthmus.trend AS t))
+              AND r."timestamp" >= greatest(:from ::timestamptz, :summed_until ::timestamptz)
               AND r."timestamp" < :until ::timestamptz
        ) AS m
  WHERE m.status = 'SUCCESS'
@@ -22,7 +28,7 @@ SELECT width_bucket(m."timestamp", :starts ::text[]::timestamptz[]) AS bucket, m
 
 -- one_by_one --
 -- The same where buckets begin within an hour: only rows that are kept one by one can tell.
-SELECT width_bucket(m."timestamp", :starts ::text[]::timestamptz[]) AS bucket, m.direction, sum(m.synced_count)::bigint AS records
+SELECT width_bucket(m."timestamp", (SELECT :starts ::text[]::timestamptz[])) AS bucket, m.direction, sum(m.synced_count)::bigint AS records
   FROM isthmus.sync_metrics AS m
  WHERE NOT m.hourly
    AND m."timestamp" >= :from ::timestamptz

@@ -6,7 +6,20 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tests.benchmarks import capture, database, drain, latency, receiver, sends, standin, starts, table, upserts, waking
+from tests.benchmarks import (
+    capture,
+    database,
+    drain,
+    latency,
+    receiver,
+    sends,
+    standin,
+    starts,
+    table,
+    trends,
+    upserts,
+    waking,
+)
 from tests.benchmarks.measure import Scale
 from tests.benchmarks.table import Row
 
@@ -26,6 +39,7 @@ ALL = {
     "latency": Measurement(latency.measure, latency.NOTES),
     "waking": Measurement(waking.measure, waking.NOTES),
     "standin": Measurement(standin.measure, standin.NOTES),
+    "trends": Measurement(trends.measure, trends.NOTES),
     "starts": Measurement(starts.measure, starts.NOTES),
 }
 

@@ -203,6 +203,7 @@ WANTED |= {
     "older": 0, "gone": 0, "purged": 0, "unseen": 0, "refresh_minutes": 60, "full_compare_days": 7, "upto": "",
     "starts": ["2026-01-31T00:00:00+00:00"], "from": datetime(2026, 1, 31, tzinfo=UTC),
     "at": datetime(2026, 1, 31, tzinfo=UTC), "action": "mapping.create", "subject": "Account", "refused": "",
+    "summed_until": datetime(2026, 1, 31, tzinfo=UTC),
     "walk": 1, "names": ["a"], "version": "1", "max_daily_calls": 1, "delete_guard_count": 1, "delete_guard_share": "0.1",
 }  # fmt: skip
 PARTICULAR = {

@@ -19,7 +19,7 @@ def ways_to_sign_in(world: TheWorld) -> Ways:
     return Ways(link=bool(held.secret), google_client_id=held.google_client_id or None, iap=bool(held.iap_audience))
 
 
-@public.post("/api/session", status_code=204, responses={k: ANSWERS[k] for k in (401, 403, 413, 422)})
+@public.post("/api/session", status_code=204, responses={k: ANSWERS[k] for k in (400, 401, 403, 413, 422)})
 def sign_in(link: Link, request: Request, response: Response, world: TheWorld) -> None:
     """Trade a link's token, which works once, for a session in a cookie."""
     session = world.access.sign_in(link.token)
