@@ -14,10 +14,10 @@ variable "doors" {
     public             = optional(bool, false)     # anybody may call; it checks the caller itself
     publishes          = optional(set(string), []) # topics
     reads              = optional(map(string), {}) # topic => kind of work, "" where all of it
-    reschedules        = optional(bool, false)     # sets its own job's schedule
     schedule           = optional(object({ name = string, cron = string }))
+    schedule_rights    = optional(set(string), []) # on Cloud Scheduler jobs: get, update, ...
     secrets            = optional(set(string), []) # names of environment variables
-    serves_pages       = optional(bool, false)     # a Cloud Run service of its own, not a function
+    serves_pages       = optional(bool, false)     # people open it: a Cloud Run service, not a function
     timeout_seconds    = optional(number, 60)      # of one request; the acknowledgement deadline is longer
   }))
   nullable = false
@@ -54,14 +54,14 @@ variable "doors" {
       timeout_seconds = 120
     }
     drain_change_log = {
-      schedule      = { name = "drain", cron = "* * * * *" }
-      reads         = { work = "nudge" }
-      publishes     = ["postgres-changes", "work"]
-      secrets       = ["DATABASE_DIRECT_URL", "DATABASE_URL"]
-      database      = true
-      reschedules   = true
-      concurrency   = 8 # nudges that wait for one drain are one drain
-      max_instances = 1 # a second one would set the schedule by what it alone has seen
+      schedule        = { name = "drain", cron = "* * * * *" }
+      reads           = { work = "nudge" }
+      publishes       = ["postgres-changes", "work"]
+      secrets         = ["DATABASE_DIRECT_URL", "DATABASE_URL"]
+      database        = true
+      schedule_rights = ["get", "update"] # it sets its own job's schedule
+      concurrency     = 8                 # nudges that wait for one drain are one drain
+      max_instances   = 1                 # a second one would set the schedule by what it alone has seen
     }
     upsert_salesforce = {
       reads           = { "postgres-changes" = "", work = "bulk_poll" }
@@ -98,12 +98,14 @@ variable "doors" {
       timeout_seconds = 540
     }
     console = {
-      serves_pages  = true
-      publishes     = ["postgres-changes", "salesforce-changes", "work"]
-      secrets       = ["CONSOLE_DATABASE_URL", "DATABASE_URL", "SALESFORCE"]
-      database      = true
-      concurrency   = 4
-      max_instances = 1
+      serves_pages    = true
+      bookmarks       = true
+      schedule_rights = ["enable", "get", "list", "pause", "run"] # people pause and wake
+      publishes       = ["postgres-changes", "salesforce-changes", "work"]
+      secrets         = ["CONSOLE_DATABASE_URL", "DATABASE_URL", "SALESFORCE"]
+      database        = true
+      concurrency     = 4
+      max_instances   = 1
     }
   }
 

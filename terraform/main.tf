@@ -10,13 +10,27 @@ locals {
   pubsub_agent = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
   iap_agent    = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-iap.iam.gserviceaccount.com"
 
-  derived_settings = ["CLOUD_SQL_INSTANCE", "DATABASE_CA", "GOOGLE_CLOUD_PROJECT", "PREFIX", "PULL_STATE", "SCHEDULE_JOB", "THREADS"]
+  derived_settings = ["CLOUD_SQL_INSTANCE", "CONSOLE_GOOGLE_CLIENT_ID", "CONSOLE_IAP_AUDIENCE", "CONSOLE_OPERATORS", "CONSOLE_ORIGIN", "CONSOLE_VIEWERS", "DATABASE_CA", "GOOGLE_CLOUD_PROJECT", "PREFIX", "PULL_STATE", "SCHEDULE_JOB", "THREADS"]
 
   settings = merge(var.settings, { GOOGLE_CLOUD_PROJECT = var.project_id, PREFIX = var.prefix })
   database_settings = merge(
     var.database.ca == "" ? {} : { DATABASE_CA = var.database.ca },
     var.database.cloud_sql == null ? {} : { CLOUD_SQL_INSTANCE = module.database[0].instance },
   )
+
+  drain_job = "projects/${var.project_id}/locations/${var.region}/jobs/${var.prefix}drain"
+
+  # Of two roles the console knows the one with less power.
+  console_reads = contains(keys(var.secret_versions), "CONSOLE_DATABASE_URL") ? ["CONSOLE_DATABASE_URL", "SALESFORCE"] : ["DATABASE_URL", "SALESFORCE"]
+  signs_in      = var.console != null && try(var.console.google_client_id, null) == null # Google does, in front of it
+
+  console_settings = var.console == null ? {} : { for name, value in {
+    CONSOLE_GOOGLE_CLIENT_ID = var.console.google_client_id
+    CONSOLE_IAP_AUDIENCE     = local.signs_in ? "/projects/${data.google_project.this.number}/locations/${var.region}/services/${var.prefix}console" : null
+    CONSOLE_OPERATORS        = join(",", sort(var.console.operators))
+    CONSOLE_ORIGIN           = var.console.origin
+    CONSOLE_VIEWERS          = join(",", sort(var.console.viewers))
+  } : name => value if value != null && value != "" }
 }
 
 module "build" {
@@ -59,29 +73,30 @@ module "door" {
   source   = "./modules/door"
   for_each = local.doors
 
-  build       = module.build.build
-  bundle      = "${local.bundles}/${each.key}.zip"
-  iap_agent   = local.iap_agent
-  labels      = local.labels
-  name        = each.key
-  people      = each.value.serves_pages ? var.console.people : []
-  prefix      = var.prefix
-  project_id  = var.project_id
-  public      = each.value.public || each.value.serves_pages && try(var.console.public, false)
-  public_by   = var.public_by
-  region      = var.region
-  reschedules = each.value.reschedules
-  runtime     = var.runtime
-  secrets     = { for name in each.value.secrets : name => module.secret[name].secret if contains(keys(var.secret_versions), name) }
+  build      = module.build.build
+  bundle     = "${local.bundles}/${each.key}.zip"
+  iap_agent  = local.iap_agent
+  labels     = local.labels
+  name       = each.key
+  people     = each.value.serves_pages && local.signs_in ? [for who in setunion(var.console.operators, var.console.viewers) : startswith(who, "@") ? "domain:${trimprefix(who, "@")}" : "user:${who}"] : []
+  prefix     = var.prefix
+  project_id = var.project_id
+  public     = each.value.public || each.value.serves_pages && !local.signs_in
+  public_by  = var.public_by
+  region     = var.region
+  runtime    = var.runtime
+  secrets    = { for name in each.value.serves_pages ? local.console_reads : each.value.secrets : name => module.secret[name].secret if contains(keys(var.secret_versions), name) }
 
-  serves_pages = each.value.serves_pages
-  size         = { for key in ["concurrency", "cpu", "max_instances", "memory", "timeout_seconds"] : key => each.value[key] }
+  schedule_rights = each.value.schedule_rights
+  serves_pages    = each.value.serves_pages
+  size            = { for key in ["concurrency", "cpu", "max_instances", "memory", "timeout_seconds"] : key => each.value[key] }
 
   environment = merge(
     local.settings,
     each.value.database ? local.database_settings : {},
     each.value.bookmarks ? { PULL_STATE = module.bookmarks.where } : {},
-    each.value.reschedules ? { SCHEDULE_JOB = "projects/${var.project_id}/locations/${var.region}/jobs/${var.prefix}${each.value.schedule.name}" } : {},
+    length(each.value.schedule_rights) > 0 ? { SCHEDULE_JOB = local.drain_job } : {},
+    each.value.serves_pages ? local.console_settings : {},
   )
 }
 

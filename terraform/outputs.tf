@@ -12,7 +12,7 @@ output "environment" {
   description = "Settings for the command line beside this deployment; secrets are not among them."
   value = merge(local.settings, local.database_settings, {
     PULL_STATE   = module.bookmarks.where
-    SCHEDULE_JOB = "projects/${var.project_id}/locations/${var.region}/jobs/${var.prefix}${one([for name, door in local.doors : door.schedule.name if door.reschedules])}"
+    SCHEDULE_JOB = local.drain_job
   })
 }
 

@@ -7,19 +7,26 @@ variable "bundles" {
 
 variable "console" {
   description = <<-EOT
-    The page, or null for none. people: who may open it, such as "user:kim@example.com" or "group:ops@example.com", by
-    Google sign-in (IAP, which needs a project in an organisation). public: anybody reaches it, and it asks for its own
-    sign-in.
+    The page, or null for none. operators may change things, viewers may look: addresses, or @example.com for a domain.
+    Google's Identity-Aware Proxy signs them in (the project must be in an organisation); with google_client_id the
+    page is public and asks for Google's ID tokens of that client. origin: another origin whose page may call it.
   EOT
   type = object({
-    people = optional(set(string), [])
-    public = optional(bool, false)
+    google_client_id = optional(string)
+    operators        = set(string)
+    origin           = optional(string)
+    viewers          = optional(set(string), [])
   })
   default = null
 
   validation {
-    condition     = var.console == null || try(var.console.public, false) != (length(try(var.console.people, [])) > 0)
-    error_message = "console takes either people (Google sign-in) or public = true (its own sign-in), and one of them."
+    condition     = var.console == null || alltrue([for who in setunion(try(var.console.operators, []), try(var.console.viewers, [])) : can(regex("^[^@:[:space:]]*@[^@[:space:]]+[.][^@[:space:]]+$", who))])
+    error_message = "console.operators and viewers are addresses (kim@example.com), or a domain with its @ (@example.com)."
+  }
+
+  validation {
+    condition     = var.console == null || length(try(var.console.operators, [])) + length(try(var.console.viewers, [])) > 0
+    error_message = "console names nobody: give operators, or viewers."
   }
 }
 

@@ -56,7 +56,7 @@ run "everything" {
     alerts               = { slack_channel = "#isthmus" }
     budget               = { amount = 20, billing_account = "012345-6789AB-CDEF01" }
     cloud_sql_password   = "p@ss/word"
-    console              = { people = ["group:ops@example.com"] }
+    console              = { operators = ["kim@example.com"], viewers = ["@example.com"] }
     console_database_url = "postgresql://console:secret@db.example.com:5432/app"
     database             = { ca = "-----BEGIN CERTIFICATE-----", cloud_sql = {} }
     database_direct_url  = "postgresql://isthmus:secret@direct.example.com:5432/app"
@@ -78,7 +78,7 @@ run "no_grant_to_everybody" {
   command = plan
 
   variables {
-    console   = { public = true }
+    console   = { google_client_id = "123.apps.googleusercontent.com", operators = ["kim@example.com"] }
     public_by = "no_check"
   }
 
@@ -168,7 +168,7 @@ run "a_console_for_nobody" {
   command = plan
 
   variables {
-    console = {}
+    console = { operators = [] }
   }
 
   expect_failures = [var.console]
@@ -190,4 +190,14 @@ run "a_drainer_that_sleeps" {
   variables {
     settings = { IDLE_MINUTES = "1440" }
   }
+}
+
+run "a_console_for_somebody_without_address" {
+  command = plan
+
+  variables {
+    console = { operators = ["kim"] }
+  }
+
+  expect_failures = [var.console]
 }

@@ -74,6 +74,18 @@ def test_it_starts_with_its_settings_and_misses_each_secret(folder, opened, plan
             opened.wish({name: value for name, value in opened.settings.items() if name != secret})
 
 
+@pytest.mark.parametrize("run", ["everything", "no_grant_to_everybody"])
+def test_the_console_starts_with_its_settings(plans, run):
+    """Behind Google's sign-in, and with its own; without any of its secrets it would not."""
+    door = plans[run].doors()["console"]
+    settings = environment(door) | {name: VALUES[name] for name in secrets(door)}
+
+    assert config.console(settings).sign_in.operators == ("kim@example.com",)
+    for secret in secrets(door):
+        with pytest.raises(Misconfigured):
+            config.console({name: value for name, value in settings.items() if name != secret})
+
+
 def test_every_door_is_in_the_mesh(plans):
     """What has a main.py is deployed, the command line apart."""
     folders = {path.parent.name for path in (ROOT / "functions").glob("*/main.py")} - {"cli"}

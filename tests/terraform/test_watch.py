@@ -11,7 +11,6 @@ from common import log, metrics
 from common.change import Ending
 from common.errors import Terminal
 from tests.fakes.factories import an_outcome, at
-from tests.terraform.metrics import FILE, text
 from tests.terraform.plan import Plan
 
 #: Google's own, by their reference pages; those with distributions are asked for their buckets
@@ -46,11 +45,6 @@ def queries(plan: Plan) -> Iterator[str]:
 
 def boards(plan: Plan) -> list[dict]:
     return [json.loads(r.values["dashboard_json"]) for r in plan.of("google_monitoring_dashboard")]
-
-
-def test_terraform_knows_our_metrics():
-    """metrics.json is what common/metrics.py declares."""
-    assert text() == FILE.read_text(encoding="utf-8"), "run `python -m tests.terraform.metrics`"
 
 
 def test_every_query_names_metrics_that_exist(any_plan):

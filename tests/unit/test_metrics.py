@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from common import metrics
+from tests.terraform.metrics import FILE, text
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [
@@ -29,3 +30,8 @@ def test_names_are_unique():
     names = [metric.name for metric in metrics.ALL]
 
     assert sorted(set(names)) == sorted(names)
+
+
+def test_terraform_knows_them():
+    """Its metrics.json says what common/metrics.py declares."""
+    assert text() == FILE.read_text(encoding="utf-8"), "run `python -m tests.terraform.metrics`"

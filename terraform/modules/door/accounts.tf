@@ -33,27 +33,27 @@ resource "google_cloud_run_v2_service_iam_member" "callers" {
   member   = each.value
 }
 
-# A schedule of one's own: Cloud Scheduler knows no grants on one job, and who changes a job must be allowed to use the
-# account that the job calls with: that account may call this door only.
-resource "google_project_iam_custom_role" "reschedules" {
-  count = var.reschedules ? 1 : 0
+# Cloud Scheduler knows no grants on one job. Who changes a job must also be allowed to use the account that it calls with:
+# that one may call this door only.
+resource "google_project_iam_custom_role" "schedules" {
+  count = length(var.schedule_rights) > 0 ? 1 : 0
 
   project     = var.project_id
-  role_id     = replace("${var.prefix}isthmus_reschedule", "-", "_")
-  title       = "Isthmus: set a job's schedule"
-  permissions = ["cloudscheduler.jobs.get", "cloudscheduler.jobs.update"]
+  role_id     = replace("${var.prefix}isthmus_${var.name}", "-", "_")
+  title       = "Isthmus: what ${var.name} may do with schedules"
+  permissions = [for right in sort(var.schedule_rights) : "cloudscheduler.jobs.${right}"]
 }
 
-resource "google_project_iam_member" "reschedules" {
-  count = var.reschedules ? 1 : 0
+resource "google_project_iam_member" "schedules" {
+  count = length(var.schedule_rights) > 0 ? 1 : 0
 
   project = var.project_id
-  role    = "projects/${var.project_id}/roles/${google_project_iam_custom_role.reschedules[0].role_id}"
+  role    = "projects/${var.project_id}/roles/${google_project_iam_custom_role.schedules[0].role_id}"
   member  = "serviceAccount:${local.account}"
 }
 
-resource "google_service_account_iam_member" "reschedules" {
-  count = var.reschedules ? 1 : 0
+resource "google_service_account_iam_member" "schedules" {
+  count = contains(var.schedule_rights, "update") ? 1 : 0
 
   service_account_id = "projects/${var.project_id}/serviceAccounts/${local.caller}"
   role               = "roles/iam.serviceAccountUser"

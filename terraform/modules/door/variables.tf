@@ -76,16 +76,16 @@ variable "region" {
   type        = string
 }
 
-variable "reschedules" {
-  description = "Whether it may set its own job's schedule."
-  type        = bool
-  default     = false
-  nullable    = false
-}
-
 variable "runtime" {
   description = "Its Python."
   type        = string
+}
+
+variable "schedule_rights" {
+  description = "What it may do with Cloud Scheduler jobs: get, update, list, pause, enable, run."
+  type        = set(string)
+  default     = []
+  nullable    = false
 }
 
 variable "secrets" {
@@ -96,7 +96,7 @@ variable "secrets" {
 }
 
 variable "serves_pages" {
-  description = "Whether it is an application with a server of its own instead of one function."
+  description = "Whether people open it: then it is a Cloud Run service, before which Google can sign them in."
   type        = bool
   default     = false
   nullable    = false
