@@ -280,6 +280,32 @@ class Switch(Protocol):
         ...
 
 
+class Backfills(Protocol):
+    """First loads, ordered by name and number. Raise Terminal where an order cannot be carried out."""
+
+    def status(self, backfill_id: int | None = None, limit: int = 20) -> Sequence[Map[str, Any]]: ...
+
+    def run(self, name: str, to: str, slice_records: int, who: str) -> Map[str, Any]: ...
+
+    def pause(self, backfill_id: int) -> Map[str, Any]: ...
+
+    def resume(self, backfill_id: int) -> Map[str, Any]: ...
+
+    def cancel(self, backfill_id: int) -> Map[str, Any]: ...
+
+
+class Comparisons(Protocol):
+    """What was compared, and what was found."""
+
+    def past(self, name: str, limit: int) -> Sequence[Row]: ...
+
+
+class Drifts(Protocol):
+    """What changed in the org's description of mapped objects."""
+
+    def newest(self) -> Sequence[Row]: ...
+
+
 class Schedules(Protocol):
     """The jobs that wake the doors."""
 
@@ -318,3 +344,5 @@ class Rooms:
     conflicts: Conflicts
     held: HeldDeletions
     audit: Audit
+    comparisons: Comparisons
+    drifts: Drifts

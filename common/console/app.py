@@ -13,6 +13,7 @@ from common.console.routes import (
     events,
     failures,
     letters,
+    loads,
     mappings,
     overview,
     records,
@@ -32,6 +33,7 @@ ROUTERS = (
     failures.router,
     conflicts.router,
     records.router,
+    loads.router,
     schedules.router,
     events.router,
 )

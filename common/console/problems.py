@@ -13,9 +13,11 @@ DOOR = "console"
 
 _STATUS = {
     "mapping_missing": 404, "letter_missing": 404, "conflict_missing": 404, "record_unknown": 404, "schedule_missing": 404,
-    "nothing_failed": 404, "nothing_held": 404,
+    "nothing_failed": 404, "nothing_held": 404, "backfill_missing": 404,
     "mapping_exists": 409, "table_exists": 409, "changed_meanwhile": 409, "moved_on": 409, "gone": 409, "other_org": 409,
     "captured_by_debezium": 409,
+    "backfill_open": 409,
+    "backfill_over": 409,
 }  # fmt: skip
 _THEIRS = frozenset({"object_missing", "field_missing", "external_id", "parent_key", "write_back", "filter", "rule"})
 

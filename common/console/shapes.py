@@ -448,6 +448,70 @@ class Step(BaseModel):
     detail: dict[str, Any]
 
 
+class BackfillOrder(Asked):
+    """A first load: of an object, or a table, towards one side."""
+
+    object: Name
+    to: Literal["", "postgres", "salesforce"] = ""
+
+
+class Backfill(BaseModel):
+    """How far a first load is."""
+
+    backfill: int
+    object: str
+    table: str
+    direction: Way
+    state: str
+    done: int
+    records: int | None
+    slices: int
+    rows_per_second: int | None
+    seconds_left: int | None
+    written: int
+    stale: int
+    aside: int
+    asked_by: str
+    since: datetime
+    ended_at: datetime | None
+    last_error: str | None
+
+
+class Comparison(BaseModel):
+    """A comparison of records with their rows, and what it found."""
+
+    id: int
+    object: str
+    table: str
+    kind: str
+    reason: str
+    state: str
+    started_at: datetime
+    ended_at: datetime | None
+    since: datetime | None
+    compared: int
+    missing: int
+    older: int
+    gone: int
+    purged: int
+    held: int
+    unseen: int
+    last_error: str | None
+
+
+class Drift(BaseModel):
+    """A change of the org's that waits for a person."""
+
+    id: int
+    object: str
+    field: str
+    what: str
+    state: str
+    detail: str
+    ddl: str | None
+    seen_at: datetime
+
+
 class Schedule(BaseModel):
     name: str
     schedule: str

@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 from common.clock import Clock
 from common.console.access import Access, Person
 from common.console.watch import Watch
-from common.desk import Catalogue, Decision, Mapper, Rooms, Row, Schedules
+from common.desk import Backfills, Catalogue, Decision, Mapper, Rooms, Row, Schedules
 from common.errors import IsthmusError
 from common.mapping import Mapping
 
@@ -27,6 +27,7 @@ class World:
     rooms: Rooms
     replay: Callable[[Sequence[Row]], Iterable[tuple[int, str, bool]]]  #: id, what was done or why not, whether it was
     decide_deletions: Callable[[Mapping, str, bool, Decision], int]  #: road, whether they may go
+    backfills: Backfills
     schedules: Schedules | None  #: None where the drainer's schedule is a person's
     watch: Watch
     page: Path  #: the built page's folder; it may be missing

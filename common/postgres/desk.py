@@ -6,10 +6,12 @@ from common.postgres.audit import Audit
 from common.postgres.conflicts import Conflicts
 from common.postgres.connect import Database
 from common.postgres.dead_letters import DeadLetters
+from common.postgres.drifts import Drifting
 from common.postgres.failures import Failures
 from common.postgres.guard import HeldDeletions
 from common.postgres.mappings import MappingBook
 from common.postgres.overview import Overview, Switch
+from common.postgres.reconciliations import Reconciliations
 from common.postgres.records import Records
 from common.postgres.trends import Trends
 
@@ -28,4 +30,6 @@ def rooms(database: Database, now: Clock) -> Rooms:
         conflicts=Conflicts(database),
         held=HeldDeletions(database),
         audit=Audit(database),
+        comparisons=Reconciliations(database, now),
+        drifts=Drifting(database),
     )

@@ -86,6 +86,18 @@ def _shape(held: dict[str, Any]) -> Shape:
     return Shape(**{**held, "kind": kind, "values": tuple(held["values"])})
 
 
+class Drifting:
+    """Implements desk.Drifts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def newest(self) -> list[dict[str, Any]]:
+        """What changed in the org and waits for a person, newest first."""
+        with self._database.transaction() as tx:
+            return find(tx)
+
+
 def find(
     tx: Transaction, *, number: int | None = None, sobject: str | None = None, settled: bool = False
 ) -> list[dict[str, Any]]:

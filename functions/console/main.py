@@ -17,14 +17,17 @@ from common.console.app import Console
 from common.console.watch import Watch
 from common.console.world import World
 from common.flows import dead_letters, refill
+from common.flows.backfill_orders import Orders
 from common.flows.mapper import Mapper
 from common.flows.reread import decide_deletions
 from common.mapping import Mapping
+from common.postgres.backfills import BackfillTable
 from common.postgres.connect import Database
 from common.postgres.desk import rooms
 from common.postgres.refills import PostgresRefills
 from common.postgres.registry import Registry
 from common.pubsub.topic import PubsubTopic
+from common.pubsub.work import WorkTopic
 from common.salesforce.catalogue import Catalogue
 from common.salesforce.events import topics as channels
 from common.salesforce.org import SalesforceOrg
@@ -65,6 +68,7 @@ app = Console(
         decide_deletions=lambda mapping, road, allowed, decision: decide_deletions(
             desk.held, mapping, road, allowed, topic("salesforce-changes"), decision
         ),
+        backfills=Orders(desk.book, BackfillTable(database), WorkTopic(PubsubTopic(settings.topics.work))),
         schedules=Jobs(settings.waking.job, host=settings.waking.host) if settings.waking.job else None,
         watch=Watch(desk.overview.mark),
         page=Path(__file__).parent / "ui" / "dist",

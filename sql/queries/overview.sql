@@ -57,6 +57,12 @@ SELECT 'stopped_fields', count(*), min(f.since),
   JOIN isthmus.sync_configurations AS m
     ON m.id = f.sync_config_id
  UNION ALL
+SELECT 'drift', count(*), min(d.seen_at), coalesce(string_agg(DISTINCT m.sf_object_name, ', '), '')
+  FROM isthmus.drift AS d
+  JOIN isthmus.sync_configurations AS m
+    ON m.id = d.sync_config_id
+ WHERE d.settled_at IS NULL
+ UNION ALL
 SELECT 'api_limit', count(*), min(l.seen_at), coalesce(min(l.used || ' of ' || l.allowed), '')
   FROM isthmus.api_limit AS l
  WHERE l.closed_until > now()

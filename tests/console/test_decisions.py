@@ -213,6 +213,37 @@ def test_a_stream_tells_of_a_change(operator: Person, console: Door, database: D
     assert "event: changed" == heard[0]
 
 
+def test_a_first_load_is_ordered_and_stopped(operator: Person, account: Mapping) -> None:
+    """One at a time; who ordered it is told."""
+    begun = operator.post("backfills", {"object": "Account"})
+    again = operator.call("POST", "backfills", {"object": "Account"})
+    paused = operator.post(f"backfills/{begun['backfill']}/pause")
+    over = operator.post(f"backfills/{begun['backfill']}/cancel")
+
+    assert ("the operator", "SF_TO_PG", "paused", "cancelled") == (
+        begun["asked_by"], begun["direction"], paused["state"], over["state"],
+    )  # fmt: skip
+    assert (409, "backfill_open") == (again.status_code, again.json()["reason"])
+    assert ["cancelled"] == [b["state"] for b in operator.get("backfills")]
+    assert 404 == operator.call("POST", "backfills/4711/cancel").status_code
+
+
+def test_comparisons_and_drift_are_told(operator: Person, database: Database, account: Mapping) -> None:
+    """What changed in the org is a check of its own."""
+    run(
+        database, "INSERT INTO isthmus.drift (sync_config_id, field, what, safe, detail) VALUES (:id, 'Fax', 'removed', false, 'd')",
+        id=account.id,
+    )  # fmt: skip
+
+    (drift,) = operator.get("schema-drift")
+    seen = check(operator, "drift")
+    run(database, "DELETE FROM isthmus.drift")
+
+    assert ("Account", "Fax", "removed") == (drift["object"], drift["field"], drift["what"])
+    assert ("warning", 1, "Account") == (seen["state"], seen["count"], seen["detail"])
+    assert [] == operator.get("reconciliations")
+
+
 def test_an_unknown_schedule(operator: Person) -> None:
     """Where SCHEDULE_JOB is not set there is none, and that is said."""
     refused = operator.call("POST", "schedules/drain/run")

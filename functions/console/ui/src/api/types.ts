@@ -173,3 +173,28 @@ export interface Audited {
   ended_at: string | null
   refused: string | null
 }
+
+export interface Backfill {
+  backfill: number
+  object: string
+  table: string
+  direction: Direction
+  state: string
+  done: number
+  records: number | null
+  since: string
+  last_error: string | null
+}
+export interface Comparison {
+  id: number
+  object: string
+  kind: string
+  state: string
+  started_at: string
+  compared: number
+  missing: number
+  older: number
+  gone: number
+  last_error: string | null
+}
+export interface Drift { id: number; object: string; field: string; what: string; detail: string; ddl: string | null; seen_at: string }

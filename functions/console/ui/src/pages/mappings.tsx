@@ -2,7 +2,7 @@
 import { Anchor, Button, Card, Group, SimpleGrid, Stack, Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { get, post, remove } from '../api/client'
-import type { Done, SyncConfig } from '../api/types'
+import type { Backfill, Done, SyncConfig } from '../api/types'
 import { useWords } from '../i18n'
 import { Deed, useDeed } from '../parts/deed'
 import { Mark } from '../parts/mark'
@@ -46,6 +46,10 @@ function MappingCard({ held }: { held: SyncConfig }) {
   const name = held.sf_object_name
   const pause = useDeed((why: string) => post(`sync-configs/${held.id}/pause`, { why }), () => `${name}: ${t.overview.paused}`)
   const resume = useDeed(() => post(`sync-configs/${held.id}/resume`), () => `${name}: ${t.overview.active}`)
+  const load = useDeed(
+    () => post<Backfill>('backfills', { object: held.pg_table_name }),
+    () => fill(t.loads.started, { object: name }),
+  )
   const forget = useDeed(
     () => remove<Done>(`sync-configs/${held.id}`, { version: held.version }),
     (done) => `${fill(t.mappings.forgotten, { object: name })} ${done.done ? fill(t.mappings.unsent, { count: number(done.done) }) : ''}`,
@@ -80,6 +84,7 @@ function MappingCard({ held }: { held: SyncConfig }) {
         ) : (
           <Deed label={t.mappings.resume} name={name} busy={resume.isPending} deed={() => resume.mutate(undefined)} />
         )}
+        <Deed label={t.loads.load} name={name} busy={load.isPending} deed={() => load.mutate(undefined)} />
         <Deed
           label={t.mappings.delete}
           name={name}

@@ -5,6 +5,7 @@ import { get, post } from '../api/client'
 import type { ApiBudget, Audited, Schedule } from '../api/types'
 import { useWords } from '../i18n'
 import { Deed, useDeed } from '../parts/deed'
+import { Loads } from '../parts/loads'
 import { Mark } from '../parts/mark'
 import { Answered, Empty } from '../parts/states'
 import { Values } from '../parts/values'
@@ -32,6 +33,7 @@ export function Operations() {
           )
         }
       </Answered>
+      <Loads />
       <Title order={3}>{t.operations.budget}</Title>
       <Answered query={budget}>{(told) => <Budget told={told} />}</Answered>
       <Title order={3}>{t.operations.audit}</Title>

@@ -15,7 +15,7 @@ const HOW = { ok: 'good', warning: 'poor', trouble: 'bad' } as const
 /** Where a check is looked into. */
 const PLACES: Record<string, string> = {
   mappings_paused: '#/mappings', waiting: '#/records', failures: '#/failures/refused', letters: '#/failures/letters',
-  held_deletions: '#/failures/deletions', conflicts: '#/failures/conflicts', stopped_fields: '#/operations', api_limit: '#/operations',
+  held_deletions: '#/failures/deletions', conflicts: '#/failures/conflicts', stopped_fields: '#/operations', api_limit: '#/operations', drift: '#/operations',
 }
 
 export function Overview() {
