@@ -35,7 +35,7 @@ class Session:
         """Bring each change in; a verdict for each."""
         self._begin()
         held = self._behind([c for _, c in changes]) if self._mapping.is_told_late else set()
-        waiting = [(n, _behind(c)) for n, c in changes if c.record_id in held]
+        waiting = [(n, untold(c)) for n, c in changes if c.record_id in held]
         changes = [(n, c) for n, c in changes if c.record_id not in held]
         return waiting + (self._settle(changes, read, apply) if changes else [])
 
@@ -43,37 +43,6 @@ class Session:
         self._tx.run(self._sql["origin"], table=self._mapping.table)
         if self._tx.run(self._sql["configuration"]) != [[self._mapping.configuration]]:
             raise ConfigurationChanged
-
-    def let_go(self, changes: Sequence[Change]) -> list[Verdict]:
-        """Delete the rows of records that left the filter, where nobody here waits for anything of theirs."""
-        self._begin()
-        held = self._behind(changes) if self._mapping.is_told_late else set()
-        self._rows = {row["sfid"]: row for row in self._find(changes, {}) if row["sfid"]}
-        self._load_edits()
-        verdicts = [_behind(c) if c.record_id in held else self._leaving(c) for c in changes]
-        leaving = [
-            c for c, v in zip(changes, verdicts, strict=True)
-            if v.outcome and v.outcome.ending is Ending.OUTSIDE and c.record_id in self._rows
-        ]  # fmt: skip
-        if leaving:
-            self._bury(leaving)
-            self._tx.run(self._sql["delete"], sfids=[c.record_id for c in leaving])
-        return verdicts
-
-    def _leaving(self, change: Change) -> Verdict:
-        row, edits = self._rows.get(change.record_id), self._edits_of(change.record_id)
-        if row is not None and not _newer(change, row):
-            written = row["isthmus_written_at"] is not None and change.version[1] < row["isthmus_written_at"]
-            return Verdict(needs_read=True) if written else Verdict(Outcome(change, Ending.STALE))
-        if any(e.state == "sending" for e in edits):
-            return _later(change)
-        if any(e.state != "failed" for e in edits):
-            return Verdict(Outcome(change, Ending.LATER, "edits_first", "The row goes once its edits have arrived."))
-        if edits:
-            return Verdict(
-                Outcome(change, Ending.MERGED, "edits_failed", "The row goes once its failed edits are settled.")
-            )
-        return Verdict(Outcome(change, Ending.OUTSIDE))
 
     def _settle(self, changes: Sequence[Numbered], read: bool, apply: ApplyStatement) -> list[tuple[int, Verdict]]:
         if read:
@@ -189,7 +158,7 @@ class Session:
     def _upsert(self, changes: Sequence[Numbered], apply: ApplyStatement) -> list[tuple[int, Verdict]]:
         under_way = {n for n, c in changes if any(e.state == "sending" for e in self._edits_of(c.record_id))}
         ready = [(n, c) for n, c in changes if n not in under_way]
-        done = [(n, _later(c)) for n, c in changes if n in under_way]
+        done = [(n, being_sent(c)) for n, c in changes if n in under_way]
         if ready:
             records = [self._merged(n, c) for n, c in ready]
             words: dict[int, str] = {n: word for n, word, _ in self._tx.run_bound(apply(self._mapping, records))[0][0]}
@@ -201,7 +170,7 @@ class Session:
         merged_record = self._sql.record(change, n, settled=True)
         merged_record["external_id"] = merged_record["external_id"] or self._keys.get(change.record_id)
         edits, row = self._edits_of(change.record_id), self._rows.get(change.record_id)
-        if not edits or row is None or not _newer(change, row):
+        if not edits or row is None or not newer(change, row):
             return merged_record
         arriving = self._mapping.arriving(change) | self._arriving_keys(change, edits)
         merged = conflict.merge(self._mapping, arriving, change.stamp, edits, comparable)
@@ -282,8 +251,8 @@ class Session:
             edits, row = self._edits_of(change.record_id), self._rows.get(change.record_id)
             written = [e for e in edits if e.change_type != "UPDATE" or e.new.keys() - {self._mapping.key_column}]
             if any(e.state == "sending" for e in edits):
-                done.append((n, _later(change)))
-            elif row is not None and not _newer(change, row):
+                done.append((n, being_sent(change)))
+            elif row is not None and not newer(change, row):
                 done.append((n, Verdict(needs_read=True, buried=True)))  # it may have come back since that read
             elif conflict.delete_wins(self._mapping.policy, change.stamp, written):
                 lost.append((n, change))
@@ -292,7 +261,7 @@ class Session:
         held = guard.hold_arriving(
             self._tx, self._mapping, [c.record_id for _, c in lost if c.record_id in self._rows], self._now
         )
-        done += [(n, _held(c)) for n, c in lost if c.record_id in held]
+        done += [(n, too_many(c)) for n, c in lost if c.record_id in held]
         lost = [(n, c) for n, c in lost if c.record_id not in held]
         self._bury([c for _, c in lost + kept])
         self._tx.run(self._sql["delete"], sfids=[c.record_id for _, c in lost])
@@ -340,7 +309,7 @@ def _deletion_conflict(record_id: str, sfid: str, here: str, there: str, winner:
     }  # fmt: skip
 
 
-def _newer(change: Change, row: dict[str, Any]) -> bool:
+def newer(change: Change, row: dict[str, Any]) -> bool:
     """Whether the guard will let it in; nothing may be decided by a change that it will not."""
     stamp, read_at = change.version
     if row["isthmus_written_at"] is not None and read_at < row["isthmus_written_at"]:
@@ -348,7 +317,7 @@ def _newer(change: Change, row: dict[str, Any]) -> bool:
     return row["system_modstamp"] is None or (stamp, read_at) > (row["system_modstamp"], row["isthmus_read_at"])
 
 
-def _held(change: Change) -> Verdict:
+def too_many(change: Change) -> Verdict:
     return Verdict(
         Outcome(
             change,
@@ -359,12 +328,12 @@ def _held(change: Change) -> Verdict:
     )
 
 
-def _later(change: Change) -> Verdict:
+def being_sent(change: Change) -> Verdict:
     """While a call is under way nobody can say whether this is its echo: look again when it has ended."""
     return Verdict(Outcome(change, Ending.LATER, "being_sent", "The record is being sent to Salesforce right now."))
 
 
-def _behind(change: Change) -> Verdict:
+def untold(change: Change) -> Verdict:
     return Verdict(
         Outcome(
             change, Ending.LATER, "capture_behind",

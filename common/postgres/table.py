@@ -9,7 +9,7 @@ from common.change import Change, Ending, Op, Outcome
 from common.errors import Terminal, Transient
 from common.mapping import Mapping
 from common.ports import Verdict
-from common.postgres import families, merge
+from common.postgres import families, leaving, merge
 from common.postgres.connect import Database
 from common.postgres.queries import as_json, bind
 from common.postgres.statements import ConfigurationChanged, Record, Statements
@@ -54,8 +54,7 @@ class PostgresTable:
         for start in range(0, len(changes), MAX_BATCH):
             some = changes[start : start + MAX_BATCH]
             with self._database.transaction() as transaction:
-                session = merge.Session(transaction, self._of(mapping), mapping, self._now())
-                verdicts += session.let_go(some)
+                verdicts += leaving.Leaving(transaction, self._of(mapping), mapping, self._now()).let_go(some)
         return verdicts
 
     def versions(self, mapping: Mapping, ids: Sequence[str]) -> dict[str, tuple[datetime, datetime]]:

@@ -138,6 +138,7 @@ def test_a_removed_field_stops_alone(it: Object, database: Database, standin: St
     run(database, f"UPDATE {TABLE} SET size = 'lost?', color = 'blue'")
     it.send()
     said = isthmus("drift", "list")
+    assert "or the user may not see it" in isthmus("status")
     number = rows(database, "SELECT id FROM isthmus.drift WHERE settled_at IS NULL")[0]["id"]
     applied = isthmus("drift", "apply", str(number), "--yes")
 

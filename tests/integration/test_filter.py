@@ -91,6 +91,25 @@ def test_a_row_goes_when_its_record_leaves_and_returns_under_its_key(
     assert ([], False) == (log(database), standin.get("Account", record)["IsDeleted"])
 
 
+def test_a_mass_of_rows_waits_for_a_person(
+    database: Database, both: BothWays, standin: Standin, isthmus: Isthmus
+) -> None:
+    """As with deletions: more than the guard lets go unasked stay, until somebody says so."""
+    records = [an_account(standin, Name=f"n{n}") for n in range(4)]
+    both.read(*records)
+    run(database, "UPDATE isthmus.sync_configurations SET delete_guard_count = 2")
+    both.book.refresh()
+    for record in records:
+        move(standin, record, "Busan")
+
+    held = both.read(*records)
+    run(database, "UPDATE isthmus.held_deletion SET allowed = true, decided_at = now(), decided_by = 'kim'")
+    gone = both.read(*records)
+
+    assert ({"held"}, {"outside"}) == ({o.ending for o in held}, {o.ending for o in gone})
+    assert [] == names(database)
+
+
 def test_a_row_with_edits_under_way_goes_after_they_have_arrived(
     database: Database, both: BothWays, standin: Standin
 ) -> None:

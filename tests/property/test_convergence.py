@@ -19,14 +19,16 @@ from common.postgres.connect import Database, run
 from common.postgres.dead_letters import DeadLetters
 from common.postgres.mappings import MappingBook
 from common.postgres.table import PostgresTable
+from common.rules import Rules
 from tests.fakes.org import FakeOrg, Record
 from tests.integration.wal import Wal
 from tests.stack.postgres import Postgres
 
+RULED = Rules(words=(("s", "S!"), ("t", "T!")), exact=True)  #: the column has words of its own for what Salesforce says
 FIELDS = (
     Field("Name", "name", Kind.TEXT),
     Field("Employees__c", "employees", Kind.INTEGER),
-    Field("Site", "site", Kind.TEXT),
+    Field("Site", "site", Kind.TEXT, rules=RULED),
 )
 VALUES: dict[str, list[Any]] = {"Name": ["a", "b", "한"], "Employees__c": ["1", "2", "3"], "Site": [None, "s", "t"]}
 CALL_SECONDS = 60
@@ -70,7 +72,9 @@ class World:
         with self.database.transaction() as tx:
             tx.run_bound("SET LOCAL isthmus.origin = 'salesforce.account'")
             tx.run_bound("DELETE FROM salesforce.account")
-            for table in ("change_log", "tombstone", "dead_letter", "conflict", "sync_metrics"):
+            for table in (
+                "change_log", "tombstone", "dead_letter", "conflict", "sync_metrics", "arrived_deletions", "held_deletion",
+            ):  # fmt: skip
                 tx.run_bound(f"DELETE FROM isthmus.{table}")
             tx.run(
                 "UPDATE isthmus.sync_configurations SET conflict_policy = :policy ::isthmus.conflict_policy",
@@ -104,6 +108,8 @@ class World:
 
     def edit_here(self, n: int, field: str, value: Any) -> None:
         column = self.mapping.by_name[field].column
+        if field == "Site" and n % 2:  # else in Salesforce's own word, which becomes the column's once it comes back
+            value = RULED.forward(value)
         self._with_row(n, f"UPDATE salesforce.account SET {column} = :value WHERE id = :id", value=value)
 
     def insert_here(self, name: str) -> None:
@@ -191,7 +197,8 @@ class World:
         return {row[0]: tuple(row[1:]) for row in rows}
 
     def there(self) -> dict[str, tuple[Any, ...]]:
-        return {r.id: tuple(r.fields.get(f.name) for f in FIELDS) for r in self.org.alive()}
+        """In the columns' words."""
+        return {r.id: tuple(f.rules.forward(r.fields.get(f.name)) for f in FIELDS) for r in self.org.alive()}
 
 
 class ToldLate(World):
