@@ -8,6 +8,7 @@ import pytest
 from common import config
 from common.errors import Misconfigured
 from common.pubsub.topic import PubsubTopic
+from functions.bundle import archive
 from tests.terraform.conftest import DOORS, built
 from tests.terraform.plan import Plan, environment, secrets
 from tests.terraform.terraform import ROOT
@@ -87,8 +88,6 @@ def test_the_console_starts_with_its_settings(plans, run):
 
 
 def test_every_door_is_in_the_mesh(plans):
-    """What has a main.py is deployed, the command line apart."""
-    folders = {path.parent.name for path in (ROOT / "functions").glob("*/main.py")} - {"cli"}
-
-    assert folders <= set(DOORS)
+    """What has a bundle is deployed, and the other way round."""
+    assert set(archive.doors(ROOT)) == set(DOORS)
     assert set(DOORS) == set(plans["everything"].doors())

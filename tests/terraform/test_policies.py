@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from common import work
+from functions.bundle import archive
 from tests.benchmarks import costs, month
 from tests.terraform.plan import Plan, environment, secrets
 from tests.terraform.terraform import ROOT
@@ -60,6 +61,16 @@ def test_the_console_asks_who_comes(plans):
     assert (True, False) == (signed_in.values["iap_enabled"], signed_in.values["invoker_iam_disabled"])
     assert ([IAP], ["domain:example.com", "user:kim@example.com"]) == (callers, sorted(people))
     assert "console" not in plans["defaults"].doors()
+
+
+def test_services_start_as_their_bundles_say(plans):
+    """A receiver by its function; the console by the Procfile in its archive."""
+    doors = plans["no_grant_to_everybody"].doors()
+
+    assert "receive_webhook" == doors["receive_webhook"].block("build_config")["function_target"]
+    assert doors["console"].block("build_config")["function_target"] is None
+    assert "Procfile" in archive.contents("console", ROOT)
+    assert "Procfile" not in archive.contents("receive_webhook", ROOT)
 
 
 def test_every_living_subscription_is_dead_lettered(any_plan):

@@ -15,7 +15,7 @@ resource "google_cloud_run_v2_service" "this" {
     base_image               = local.base_image
     enable_automatic_updates = true # of the base image: patches without a deployment
     environment_variables    = { GOOGLE_PYTHON_VERSION = local.python }
-    function_target          = var.name
+    function_target          = var.serves_pages ? null : var.name # a page's bundle says in its Procfile how it starts
     image_uri                = "${var.region}-docker.pkg.dev/${var.project_id}/${basename(var.build.repository)}/${local.name}"
     service_account          = var.build.account
     source_location          = "gs://${var.build.bucket}/${google_storage_bucket_object.bundle.name}"
