@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tests.benchmarks import (
+    backfill,
     capture,
     database,
     drain,
@@ -32,6 +33,7 @@ class Measurement:
 
 ALL = {
     "upserts": Measurement(upserts.measure, upserts.NOTES),
+    "backfill": Measurement(backfill.measure, backfill.NOTES),
     "receiver": Measurement(receiver.measure, receiver.NOTES),
     "sends": Measurement(sends.measure, sends.NOTES),
     "drain": Measurement(drain.measure, drain.NOTES),

@@ -1,5 +1,6 @@
 """Backfills in this process: a real Postgres, the real clients, a stand-in; messages are kept until they are asked for."""
 
+from datetime import timedelta
 from typing import Any
 
 from common import clock
@@ -11,6 +12,7 @@ from common.mapping import Direction, Field, Kind
 from common.postgres.backfills import BackfillTable
 from common.postgres.connect import Database
 from common.salesforce.bulk_query import BulkQueryApi
+from common.salesforce.org import SalesforceOrg
 from common.work import BACKFILL, Work
 from tests.integration.accounts import TABLE, rows
 from tests.integration.road import Messages, Road
@@ -26,6 +28,7 @@ FIELDS = (
     Field("CreatedDate", "created_date", Kind.DATETIME, createable=False, updateable=False),
     Field("ParentId", "parent_id", Kind.ID, refers_to=("Account",), relationship="Parent"),
 )
+LATER = timedelta(hours=1)  #: nothing that arrives is too early to be read
 TRIES = 200  #: of a message that comes again
 
 
@@ -56,11 +59,12 @@ class Loader:
         table = self.road.world.table
         assert table is not None
         self.table: Any = table
+        self.org = SalesforceOrg(self.road.session)  # the clock of the road may be moved by hand; reads tell the time
         self.world = backfill.World(
-            self.road.book, self.backfills, self.query, self.road.world.org, self.table, self.changes, self, clock.now
+            self.road.book, self.backfills, self.query, self.org, self.table, self.changes, self, clock.now
         )
         self.up = to_postgres.World(
-            self.road.book, self.table, self.road.world.org, self.graves, self.changes, clock.now
+            self.road.book, self.table, self.org, self.graves, self.changes, lambda: clock.now() + LATER
         )
 
     def publish(self, *pieces: Work) -> None:

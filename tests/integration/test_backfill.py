@@ -131,7 +131,7 @@ def test_a_newer_row_is_not_overwritten(loader: Loader) -> None:
     loader.road.move(5)
     loader.standin.rest("PATCH", f"sobjects/Account/{changed}", {"Name": "newer"})
     (mapping,) = loader.road.book.of_object("Account")
-    loader.table.apply(mapping, loader.road.world.org.read(mapping, [changed]).changes, read=True)
+    loader.table.apply(mapping, loader.org.read(mapping, [changed]).changes, read=True)
 
     loader.run()
 
@@ -148,7 +148,7 @@ def test_a_record_deleted_meanwhile_does_not_come_back(loader: Loader) -> None:
     gone = loader.standin.query_all("SELECT Id FROM Account WHERE Name = 'n1'")[0]["Id"]
     loader.standin.rest("DELETE", f"sobjects/Account/{gone}")
     (mapping,) = loader.road.book.of_object("Account")
-    loader.table.apply(mapping, loader.road.world.org.read(mapping, [gone], deleted=True).changes, read=True)
+    loader.table.apply(mapping, loader.org.read(mapping, [gone], deleted=True).changes, read=True)
 
     loader.run()
     loader.arrive()
