@@ -166,6 +166,19 @@ bundle: $(READY) $(UI)/dist/index.html ## write build/<door>.zip for every door:
 test/bundle: $(READY) $(UI)/dist/index.html ## each bundle alone, in an environment with only what it names (installs packages; not part of `make test`)
 	BUNDLE_PYTHON=$(BUNDLE_PYTHON) $(PYTEST) tests/bundle
 
+# Airflow pins what we pin otherwise; the DAGs need nothing of ours.
+AIRFLOW := .venv-airflow
+$(AIRFLOW)/.ready: tests/airflow/requirements.lock
+	@echo "Installing Airflow into $(AIRFLOW) ..."
+	@rm -rf $(AIRFLOW)
+	@$(PYTHON) -m venv $(AIRFLOW)
+	@$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/airflow/requirements.lock
+	@touch $@
+
+.PHONY: test/airflow
+test/airflow: $(READY) $(AIRFLOW)/.ready ## the DAGs in a real Airflow (not part of `test`)
+	$(PYTEST) tests/airflow
+
 .PHONY: format
 format: $(READY) ## put the code into its shape
 	$(BIN)/ruff check --fix --quiet common functions tests
@@ -192,6 +205,8 @@ lock: ## pin every dependency anew, with hashes
 	    --python-version 3.11 --no-emit-index-url --no-header --quiet -o tests/browser/requirements.lock
 	@.lock/bin/uv pip compile tests/debezium/requirements.in --universal --generate-hashes --python-version 3.11 \
 	    --no-emit-index-url --no-header --quiet -o tests/debezium/requirements.lock
+	@.lock/bin/uv pip compile tests/airflow/requirements.in --universal --generate-hashes --python-version 3.11 \
+	    --no-emit-index-url --no-header --quiet -o tests/airflow/requirements.lock
 	@rm -rf .lock
 
 .PHONY: proto verify/proto

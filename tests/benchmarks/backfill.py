@@ -61,7 +61,7 @@ def measure(scale: Scale) -> Iterator[Row]:
         _fill(org, Path(folder) / "upload.csv", count)
         query = _Query(org, Path(folder) / "answer.csv")
         ours, bare = _Ours(postgres, query, count), _Bare(postgres, query, count)
-        pair = by_turns(ours.run, bare.run, scale.of(5, 2))
+        pair = by_turns(ours.run, bare.run, scale.of(3, 2))
         yield at_least(f"backfill of {count:,} rows / psql \\copy and the merge", pair, 0.8, "rows/s")
         mib = max(ours.peaks) / 2**20
         yield Row("backfill, peak of memory", f"{mib:.0f} MiB", "-", "-", f"<= {MOST_MIB} MiB", mib <= MOST_MIB)
