@@ -82,11 +82,14 @@ class Transaction:
         """Run a statement whose parameters are in it already; its rows."""
         return run(self._connection, statement)
 
-    def copy(self, statement: str, chunks: Iterable[bytes]) -> None:
-        """Give a COPY ... FROM STDIN its bytes as they come. Where they break off, the connection is lost with them."""
+    def copy(self, statement: str, chunks: Iterable[bytes]) -> int:
+        """Give a COPY ... FROM STDIN its bytes as they come; how many rows they were.
+
+        Where they break off, the connection is lost with them.
+        """
         try:
             # The extended protocol, inside a transaction: a pooler changes no server there.
-            self._connection.execute_unnamed(statement, stream=chunks)
+            return int(self._connection.execute_unnamed(statement, stream=chunks).row_count)
         except VENDOR:
             raise
         except BaseException:

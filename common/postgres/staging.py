@@ -5,7 +5,7 @@ Salesforce has not got yet, rows born here, tombstones) travels on by the road t
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from common import clock
@@ -18,6 +18,7 @@ from common.postgres.queries import load
 from common.postgres.ruled_cells import with_ruled_cells
 from common.postgres.statements import ConfigurationChanged, Statements
 
+STAMP = "%Y-%m-%dT%H:%M:%S.000Z"  #: how the Bulk API writes SystemModstamp, which has whole seconds
 ASIDE = 500  #: records put aside at a time, and how small a part gets whose culprit the other road shall find
 CULPRITS = frozenset({"parent_missing", "born_twice"})  #: errors of single records that may heal
 
@@ -50,15 +51,14 @@ class Staging:
         self._tx.run_bound(_Q["memory"])
         self._tx.run_bound(self._statement("table"))
         refused: list[Row] = []
-        self._tx.copy(self._statement("copy"), self._bytes(refused))
-        records = int(self._tx.run_bound(_Q["count"])[0][0])
+        records = self._tx.copy(self._statement("copy"), self._bytes(refused))
         if records + len(refused) != self._page.records:
             raise Transient(
                 "page_incomplete", f"{records} of {self._page.records} records came", "The page is asked for again."
             )
         written, stale, aside = self._merge(0, records, put_aside)
         aside += self._put_aside(refused, put_aside) if refused else 0
-        since = self._read_at - REREAD
+        since = (self._read_at - REREAD).astimezone(UTC).strftime(STAMP)
         close = [(sfid, clock.parse(stamp)) for sfid, stamp in self._run("close", since=since)]
         family = self._run("sfids")[0][0] if self._mapping.parent_keys or self._mapping.children else []
         return Loaded(self._page.records, written, stale, aside, close, family)

@@ -11,11 +11,6 @@ COPY pg_temp.isthmus_staged ({all_names}) FROM STDIN (FORMAT csv, FORCE_NULL ({a
 -- The merge joins the page with itself some times; without this it would write it to disk each time.
 SET LOCAL work_mem = '32MB'
 
--- count --
--- How many records arrived.
-SELECT count(*)
-  FROM pg_temp.isthmus_staged
-
 -- incoming --
 -- The page's records from one number on until another, as `apply` takes them.
 SELECT s.n, s.{sfid} AS sfid, {external_id} AS external_id, s.{stamp}::timestamptz AS stamp,
@@ -60,7 +55,9 @@ SELECT coalesce(json_agg(s.{sfid}), '[]')
   FROM pg_temp.isthmus_staged AS s
 
 -- close --
--- Records that changed so shortly before they were read that another edit of the same second may be missing.
+-- Records that changed so shortly before they were read that another edit of the same second may be missing. Stamps are
+-- compared as texts, for Salesforce writes all of them in one form; reading every one of them as a time would cost more
+-- than all else here but the merge.
 SELECT s.{sfid}, s.{stamp}
   FROM pg_temp.isthmus_staged AS s
- WHERE s.{stamp}::timestamptz > :since
+ WHERE s.{stamp} COLLATE "C" > :since
