@@ -9,7 +9,7 @@ from typing import Protocol
 
 from common.change import UNSTAMPED, Change
 from common.mapping import Direction, Mapping
-from common.ports import BulkEnd
+from common.ports import BulkEnd, Spent
 
 SLICE = 50_000  #: records in a slice: some seconds of work, some megabytes of memory, row locks for under a second
 TO_SALESFORCE_SLICE = 10_000  #: rows; from so many waiting edits on, they go through the Bulk API
@@ -94,6 +94,8 @@ class Query(Protocol):
     def page(self, job_id: str, locator: str = "", *, most: int | None = None) -> AbstractContextManager[Page]: ...
 
     def abandon(self, job_id: str) -> None: ...
+
+    def spent(self) -> Spent: ...
 
 
 class Turn(Protocol):

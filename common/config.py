@@ -95,7 +95,7 @@ class Retention:
 
     log_days: int = 3  #: settled rows of the change log
     metrics_days: int = 7  #: then they are summed up by the hour
-    settled_days: int = 30  #: conflicts and dead letters that are settled, Bulk API jobs that have ended
+    settled_days: int = 30  #: conflicts and dead letters that are settled, Bulk API jobs and backfills that have ended
     tombstone_days: int = 45  #: longer than any message lives: 31 days in a dead subscription, five rounds of 16 hours
     trend_days: int = 400  #: hourly metrics, daily API calls, conflicts that nobody looked at
 

@@ -21,7 +21,7 @@ from common.errors import Misconfigured, Terminal, Transient
 from common.flows.identity import refuse_other_org
 from common.flows.to_postgres import look_later
 from common.mapping import Direction, Mapping
-from common.ports import BulkEnd, Mappings, Org, Topic
+from common.ports import BulkEnd, Mappings, Org, Purse, Topic
 from common.work import BACKFILL, NUDGE, Work
 
 MOST_WAITING = 50_000  #: edits of one table in the log: a Bulk API job takes so many, and they are some 50 MB
@@ -52,6 +52,7 @@ class World:
     topic: Topic  #: where records that need care go on
     works: Works
     now: Clock
+    purse: Purse | None = None  #: where calls are counted
     timer: Callable[[], float] = time.monotonic
 
 
@@ -87,6 +88,9 @@ def step(backfill_id: int, number: int, world: World) -> str:
     except (Transient, Misconfigured) as exc:
         if exc.reason == "configuration_changed":
             world.mappings.refresh()
+        if exc.reason == "query_refused" and _is_gone(backfill, world):
+            world.backfills.end(backfill, "failed", f"query_failed: Salesforce has its answer no more: {exc.detail}")
+            return "failed"
         world.backfills.trouble(backfill, str(exc))
         raise
 
@@ -94,8 +98,15 @@ def step(backfill_id: int, number: int, world: World) -> str:
 def _step(backfill: Backfill, number: int, world: World) -> str:
     mapping = _mapping(backfill, world)
     refuse_other_org(world.mappings, world.org)
-    if backfill.state == ASKING:
-        return _ask(backfill, mapping, world)
+    world.query.spent()  # what this thread called before was for others
+    try:
+        return _ask(backfill, mapping, world) if backfill.state == ASKING else _slice(backfill, number, mapping, world)
+    finally:
+        if world.purse is not None:
+            world.purse.spend(mapping, world.query.spent())
+
+
+def _slice(backfill: Backfill, number: int, mapping: Mapping, world: World) -> str:
     if backfill.direction is Direction.PG_TO_SF:
         return _capture(backfill, number, mapping, world)
     began = world.timer()
@@ -113,6 +124,11 @@ def _step(backfill: Backfill, number: int, world: World) -> str:
         return "slice"
     world.query.abandon(backfill.sf_job)
     return "done"
+
+
+def _is_gone(backfill: Backfill, world: World) -> bool:
+    """Whether there is a query, and its answer can be read no more: seven days are over."""
+    return bool(backfill.sf_job) and world.query.watch(backfill.sf_job).end is BulkEnd.FAILED
 
 
 def _mapping(backfill: Backfill, world: World) -> Mapping:

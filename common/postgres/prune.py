@@ -45,6 +45,7 @@ class Pruning:
             "letters": {"before": settled},
             "tombstones": {"before": self._before(self._keep.tombstone_days)},
             "bulk_jobs": {"before": settled},
+            "backfills": {"before": settled},
             "reconciliations": {"before": settled},
             "held_deletions": {"before": settled},
             "api_usage": {"before": old},

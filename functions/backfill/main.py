@@ -9,6 +9,7 @@ from common import clock, config, health, log, work
 from common.errors import IsthmusError, Terminal
 from common.flows import backfill as journey
 from common.flows.backfill_orders import Orders, answer
+from common.postgres.api_limit import Purse
 from common.postgres.backfills import BackfillTable
 from common.postgres.connect import Database
 from common.postgres.dead_letters import DeadLetters
@@ -32,7 +33,7 @@ works = work_topic.WorkTopic(PubsubTopic(topics.work))
 bury = push.burial(DeadLetters(database).bury_bytes, work.TOPIC)
 world = journey.World(
     book, backfills, query, SalesforceOrg(session), PostgresTable(database),
-    PubsubTopic(topics.salesforce_changes), works, clock.now,
+    PubsubTopic(topics.salesforce_changes), works, clock.now, Purse(database),
 )  # fmt: skip
 orders = Orders(book, backfills, works)
 
@@ -54,7 +55,6 @@ def backfill(request: flask.Request) -> push.Answer | tuple[str, int, dict[str, 
 
 def _slice(delivery: push.Delivery) -> tuple[()]:
     if piece := work_topic.read(delivery, work.BACKFILL):
-        number, part = int(piece.body["backfill"]), int(piece.body["slice"])
-        did = journey.step(number, part, world)
-        log.run(DOOR, "backfill", trace=delivery.trace, **session.usage(), backfill=number, slice=part, did=did)
+        did = journey.step(int(piece.body["backfill"]), int(piece.body["slice"]), world)
+        log.run(DOOR, "backfill", trace=delivery.trace, **session.usage(), **piece.body, did=did)
     return ()

@@ -144,6 +144,16 @@ WITH gone AS (
 SELECT count(*)
   FROM gone
 
+-- backfills --
+-- First loads that are over, with their slices.
+WITH gone AS (
+    DELETE FROM isthmus.backfill AS b
+     WHERE b.ended_at < :before
+    RETURNING b.id
+)
+SELECT count(*)
+  FROM gone
+
 -- api_usage --
 -- Days whose calls nobody counts any more.
 WITH gone AS (

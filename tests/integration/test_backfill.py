@@ -400,6 +400,20 @@ def test_a_field_mapped_after_the_query_was_asked_ends_it(loader: Loader) -> Non
     assert "Site" in loader.progress(begun)["last_error"]
 
 
+def test_an_answer_that_salesforce_keeps_no_more_ends_it(loader: Loader) -> None:
+    """After seven days; what was written stays, and another one may begin."""
+    records(loader.standin, 150)
+    begun = loader.start()
+    loader.message(), loader.message()
+    found = loader.backfills.find(begun.id)
+    assert found is not None
+    loader.query.abandon(found.sf_job)
+
+    assert ["failed"] == loader.run()
+    assert (100, "query_failed") == (len(loader.here()), loader.progress(begun)["last_error"].partition(":")[0])
+    loader.start()
+
+
 def test_a_query_that_salesforce_gave_up_is_told(loader: Loader) -> None:
     """With its words, and the backfill is over; another one may begin."""
     records(loader.standin, 1)

@@ -176,6 +176,23 @@ def test_a_tombstone_outlives_every_message(database: Database, account: Mapping
     assert ({"tombstones": 1}, ["young", "unsent"]) == (gone, left)
 
 
+def test_backfills_that_are_over_go(database: Database, account: Mapping) -> None:
+    """With their slices; one that is not over stays, however old."""
+    for state, ended in (("done", "now() - interval '31 days'"), ("failed", "now()"), ("running", "NULL")):
+        run(
+            database,
+            "INSERT INTO isthmus.backfill (sync_config_id, direction, state, asked_by, slice_records, created_at, ended_at) "
+            f"VALUES ({account.id}, 'SF_TO_PG', '{state}', 'kim', 1, now() - interval '32 days', {ended})",
+        )
+    run(
+        database,
+        "INSERT INTO isthmus.backfill_slice (backfill_id, number, place) SELECT id, 1, '' FROM isthmus.backfill",
+    )
+
+    assert {"backfills": 1} == pruned(database)
+    assert [[2]] == run(database, "SELECT count(*) FROM isthmus.backfill_slice")
+
+
 def test_bulk_jobs_and_old_calls_go(database: Database, account: Mapping) -> None:
     """Jobs that have ended; those under way stay, however old."""
     for state in ("running", "done", "failed"):
