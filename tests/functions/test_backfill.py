@@ -99,7 +99,7 @@ def test_the_shell_starts_pauses_and_goes_on(
     (cancelled,) = ask("cancel", str(again["backfill"]))
 
     assert (250, 1) == (planned["records"], planned["slices"])
-    assert ("paused", "asking") == (paused["state"], resumed["state"])
+    assert "paused" == paused["state"] != resumed["state"]
     assert 250 == rows(database)
     assert "cancelled" == cancelled["state"]
     assert ["cancelled", "done"] == [one["state"] for one in ask("list")]
