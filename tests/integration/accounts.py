@@ -14,6 +14,10 @@ from tests.fakes.factories import NOON, a_change, a_mapping
 
 TABLE = "salesforce.account"
 WAIT_SECONDS = 10.0
+#: Tables of ours that hold what happened to rows.
+GROWING = (
+    "change_log", "tombstone", "dead_letter", "conflict", "sync_metrics", "arrived_deletions", "held_deletion",
+)  # fmt: skip
 
 FIELDS = (
     Field("Name", "name", Kind.TEXT),

@@ -21,6 +21,7 @@ from common.postgres.mappings import MappingBook
 from common.postgres.table import PostgresTable
 from common.rules import Rules
 from tests.fakes.org import FakeOrg, Record
+from tests.integration.accounts import GROWING
 from tests.integration.wal import Wal
 from tests.stack.postgres import Postgres
 
@@ -72,9 +73,7 @@ class World:
         with self.database.transaction() as tx:
             tx.run_bound("SET LOCAL isthmus.origin = 'salesforce.account'")
             tx.run_bound("DELETE FROM salesforce.account")
-            for table in (
-                "change_log", "tombstone", "dead_letter", "conflict", "sync_metrics", "arrived_deletions", "held_deletion",
-            ):  # fmt: skip
+            for table in GROWING:
                 tx.run_bound(f"DELETE FROM isthmus.{table}")
             tx.run(
                 "UPDATE isthmus.sync_configurations SET conflict_policy = :policy ::isthmus.conflict_policy",

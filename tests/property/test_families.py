@@ -18,6 +18,7 @@ from common.postgres.dead_letters import DeadLetters
 from common.postgres.mappings import MappingBook
 from common.postgres.table import PostgresTable
 from tests.fakes.org import FakeOrg, Record
+from tests.integration.accounts import GROWING
 from tests.integration.families import map_family
 from tests.stack.postgres import Postgres
 
@@ -46,7 +47,7 @@ class World:
             for table in TABLES.values():
                 tx.run("SET LOCAL isthmus.origin = :table", table=table)
                 tx.run_bound(f"DELETE FROM {table}")
-            for table in ("change_log", "tombstone", "dead_letter", "conflict", "sync_metrics"):
+            for table in GROWING:
                 tx.run_bound(f"DELETE FROM isthmus.{table}")
         self.book = MappingBook(database)
         self.mappings = {m.sobject: m for m in self.book.all()}
