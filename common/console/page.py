@@ -2,12 +2,9 @@
 
 from pathlib import Path
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from starlette.exceptions import HTTPException
-
-from common import health
-from common.console.problems import DOOR
 
 FOREVER = "public, max-age=31536000, immutable"  #: names of built files change with their content
 MISSING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Isthmus</title>
@@ -23,9 +20,7 @@ def mount(app: FastAPI, folder: Path) -> None:
         return _file(root / "docs.html") or HTMLResponse(MISSING, 503)
 
     @app.api_route("/{path:path}", methods=["GET", "HEAD"], include_in_schema=False)
-    def page(path: str, request: Request) -> Response:
-        if not path and "text/html" not in request.headers.get("accept", ""):
-            return Response(*health.ok(DOOR))  # whoever asks whether the door is there
+    def page(path: str) -> Response:
         if path.startswith("api/"):
             raise HTTPException(404)
         found = (root / path).resolve()

@@ -1,81 +1,31 @@
 """Door: people look and decide here: an HTTP API, and the page that calls it."""
 
 import os
-import time
-from collections.abc import Sequence
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import functions_framework.aio
 from starlette.requests import Request
+from starlette.responses import Response
 
-from common import bookmark, clock, config
-from common.bookmarks import shelf
-from common.console.access import Access
-from common.console.app import Console
-from common.console.watch import Watch
-from common.console.world import World
-from common.flows import dead_letters, refill
-from common.flows.backfill_orders import Orders
-from common.flows.mapper import Mapper
-from common.flows.reread import decide_deletions
-from common.mapping import Mapping
-from common.postgres.backfills import BackfillTable
-from common.postgres.connect import Database
-from common.postgres.desk import rooms
-from common.postgres.refills import PostgresRefills
-from common.postgres.registry import Registry
-from common.pubsub.topic import PubsubTopic
-from common.pubsub.work import WorkTopic
-from common.salesforce.catalogue import Catalogue
-from common.salesforce.events import topics as channels
-from common.salesforce.org import SalesforceOrg
-from common.salesforce.session import Session
-from common.scheduler.jobs import Jobs
+from common import config, health
 
 DOOR = "console"
-FILL_SECONDS = 20.0  #: for which a person waits; what is left goes on at the shell
+PAGE = Path(__file__).parent / "ui" / "dist"
 
 settings = config.read(DOOR, os.environ, config.console)
-database = Database(settings.database)
-desk = rooms(database, clock.now)
-session = Session(settings.salesforce)
-catalogue = Catalogue(session, settings.salesforce.external_id_field)
-topic = cache(lambda short: PubsubTopic(settings.topics.full(short)))
-replay = dead_letters.Replay(topic, desk.letters.reopen, desk.book.of_object)
 
 
-def tell_pullers(mapped: Sequence[Mapping]) -> None:
-    if settings.pull_state:
-        bookmark.store_channels(shelf(settings.pull_state), channels.of_mappings(mapped))
+@cache
+def application() -> Any:
+    from functions.console.wiring import application  # late: only who looks or decides needs it
 
-
-def fill_joined_fields() -> None:
-    began = time.monotonic()
-    filling = refill.World(PostgresRefills(database), SalesforceOrg(session), topic("salesforce-changes"), clock.now)
-    refill.run(filling, lambda: time.monotonic() - began < FILL_SECONDS)
-
-
-app = Console(
-    World(
-        access=Access(settings.sign_in, clock.now),
-        now=clock.now,
-        mapper=Mapper(catalogue, Registry(database), tell_pullers, fill_joined_fields),
-        catalogue=catalogue,
-        rooms=desk,
-        replay=partial(dead_letters.replay_each, world=replay, close=desk.letters.close_replayed),
-        decide_deletions=lambda mapping, road, allowed, decision: decide_deletions(
-            desk.held, mapping, road, allowed, topic("salesforce-changes"), decision
-        ),
-        backfills=Orders(desk.book, BackfillTable(database), WorkTopic(PubsubTopic(settings.topics.work))),
-        schedules=Jobs(settings.waking.job, host=settings.waking.host) if settings.waking.job else None,
-        watch=Watch(desk.overview.mark),
-        page=Path(__file__).parent / "ui" / "dist",
-    )
-)
+    return application(settings, PAGE)
 
 
 @functions_framework.aio.http
-async def console(_: Request) -> Any:
-    return app  # a response is whatever can be called as an ASGI application
+async def console(request: Request) -> Any:
+    if request.url.path == "/" and "text/html" not in request.headers.get("accept", ""):
+        return Response(*health.ok(DOOR))  # whoever asks whether the door is there
+    return application()  # a response is whatever can be called as an ASGI application

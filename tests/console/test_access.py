@@ -120,7 +120,7 @@ def test_the_one_origin_may_call_from_elsewhere(console: Door) -> None:
 @pytest.mark.parametrize("path", ["", "api/overview", "openapi.json", "nowhere", "api/nowhere"])
 def test_every_answer_bears_the_security_headers(console: Door, path: str) -> None:
     """No foreign script, no frame, no guessing of types; answers of the API are kept by nobody."""
-    headers = requests.get(f"{console.url}/{path}", timeout=30).headers
+    headers = requests.get(f"{console.url}/{path}", headers={"Accept": "text/html"}, timeout=30).headers
 
     assert ("nosniff", "DENY", "no-referrer") == tuple(
         headers[h] for h in ("X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy")
