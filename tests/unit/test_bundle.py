@@ -97,6 +97,14 @@ def test_a_module_that_is_not_pinned_is_refused(module, words):
         pins.requirements({module}, pins.read(LOCK))
 
 
+def test_every_doors_needs_can_be_told():
+    """Its packages are pinned, and its SQL is named where it is loaded."""
+    held = {door: archive.contents(door, ROOT) for door in archive.doors(ROOT)}
+
+    assert all({"main.py", "requirements.txt", "common/config.py"} <= set(files) for files in held.values())
+    assert ["console"] == [door for door, files in held.items() if "Procfile" in files]
+
+
 def test_every_door_is_bundled():
     """All but those that start nothing in the cloud."""
     assert {"upsert_postgres", "receive_webhook"} <= set(archive.doors(ROOT))
@@ -128,7 +136,6 @@ def test_the_deployed_python_is_terraforms():
 def test_a_door_that_serves_pages_says_how_it_is_started(vendors, pages):
     """Others are started as functions, by their name."""
     assert pages == archive.serves_pages(vendors)
-    assert "Procfile" not in archive.contents("reconcile", ROOT)
 
 
 def test_a_receiver_needs_no_database():
