@@ -11,7 +11,7 @@ from typing import Any
 from common import clock
 from common.change import Change, Ending, Op, Outcome
 from common.family import Row
-from common.mapping import Mapping
+from common.mapping import Capture, Mapping
 from common.ports import (
     NOTHING,
     Allowance,
@@ -280,7 +280,8 @@ class ChangeLog:
         ]
         if sent:
             tx.run(_named(mapping, "write_back"), sent=as_json(sent), now=self._now(), table=mapping.table)
-            tx.run(_Q["note_dead"], table=mapping.table, sent=as_json(sent), now=self._now())
+            told_late = mapping.capture is Capture.DEBEZIUM
+            tx.run(_Q["note_dead"], table=mapping.table, sent=as_json(sent), now=self._now(), told_late=told_late)
 
 
 def _named(mapping: Mapping, query: str) -> str:

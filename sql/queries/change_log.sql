@@ -268,8 +268,9 @@ UPDATE {table} AS t
        )
 
 -- note_dead --
--- Records that we wrote while their rows were gone already, the deletion being still to be sent: when, and the id of one
--- that was being created, which the deletion needs. A tombstone without an id is of a row that Salesforce never heard of.
+-- Records that we wrote while their rows were gone already, the deletion being still to be sent, or even to be told by
+-- Debezium: when, and the id of one that was being created, which the deletion needs. A tombstone without an id is of a row
+-- that Salesforce never heard of.
 UPDATE isthmus.tombstone AS b
    SET sfid = coalesce(b.sfid, r.sfid),
        written_at = :now
@@ -280,14 +281,24 @@ UPDATE isthmus.tombstone AS b
             WHERE n.table_name = :table
               AND n.record_id = r.record_id
               AND (n.sfid IS NULL OR n.sfid = r.sfid)
-              AND EXISTS (
+              AND (EXISTS (
                       SELECT
                         FROM isthmus.change_log AS c
                        WHERE c.table_name = :table
                          AND c.record_id = r.record_id
                          AND c.change_type = 'DELETE'
                          AND c.state IN ('new', 'claimed', 'sending', 'retry', 'failed')
-                  )
+                  ) OR :told_late
+                   AND n.side = 'postgres'
+                   AND n.deleted_at > now() - interval '2 days'
+                   AND NOT EXISTS (
+                           SELECT
+                             FROM isthmus.captured_edit AS e
+                            WHERE e.table_name = n.table_name
+                              AND e.record_id = n.record_id
+                              AND e.change_type = 'DELETE'
+                              AND e.told_at > n.deleted_at
+                       ))
        )
    AND NOT EXISTS (
            SELECT

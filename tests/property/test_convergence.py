@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import HealthCheck, example, given, note, settings
 from hypothesis import strategies as st
 
 from common import config
@@ -288,6 +288,12 @@ between = st.one_of(
 )
 
 
+SENT_BEFORE_ITS_DELETION_WAS_TOLD: list[Any] = [
+    ("insert_here", ("a",)), ("delete_here", (0,)), ("tell", (0, False)), ("drain", ()),
+    ("send", (0, False, False, False)), ("deliver", (0, 1, False)),
+]  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def mapped(postgres_server: Postgres) -> Iterator[Database]:
     """A database with one mapping, for all the examples: a new one for each would take most of the time."""
@@ -354,6 +360,7 @@ def test_edits_on_both_sides_converge(mapped: Database, steps: list[Any], policy
     policy=st.sampled_from(list(Policy)),
     skew=st.sampled_from([-3, 0, 3]),
 )
+@example(steps=SENT_BEFORE_ITS_DELETION_WAS_TOLD, policy=Policy.LAST_WRITER_WINS, skew=0)
 def test_a_capture_that_is_behind_converges(told_late: Database, steps: list[Any], policy: Policy, skew: int) -> None:
     """Edits enter the log late and in any order, while their rows' records arrive: both sides end equal all the same."""
     world = ToldLate(told_late, policy, timedelta(seconds=skew))

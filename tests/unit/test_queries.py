@@ -181,7 +181,7 @@ WANTED = {  # values of the right kind for every parameter that any query has
     "claim": "0b6b8c3e-5e0b-4a8e-9d65-2d1f6f9a7d11", "made_at": datetime(2026, 1, 31, tzinfo=UTC),
     "today": "2026-01-31", "job": 1, "at_least": 1,
     "next_poll_at": datetime(2026, 1, 31, tzinfo=UTC), "sf_jobs": "[]", "calls": 1, "used": 1, "allowed": 1, "closed_until": datetime(2026, 1, 31, tzinfo=UTC),
-    "drifts": "[]", "said": "[]", "mint": True, "every": True, "write_back_external_ids": True,
+    "drifts": "[]", "said": "[]", "mint": True, "told_late": True, "every": True, "write_back_external_ids": True,
     "next_attempt_at": datetime(2026, 1, 31, tzinfo=UTC), "waits_for": "salesforce.account/a",
 }  # fmt: skip
 WANTED |= {
