@@ -56,6 +56,7 @@ function Drawn({ buckets, query }: { buckets: Bucket[]; query: Query }) {
             withLegend
             valueFormatter={number}
             xAxisProps={{ minTickGap: 24 }}
+            yAxisProps={{ allowDecimals: false }}
             barChartProps={{ accessibilityLayer: false }}
             series={[
               { name: 'SF_TO_PG', label: t.direction.SF_TO_PG, color: 'cyan.8' },
