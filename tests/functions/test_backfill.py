@@ -14,6 +14,7 @@ from tests.functions.test_cli import isthmus
 from tests.integration.accounts import TABLE, map_table, run
 from tests.integration.loading import FIELDS, records
 from tests.stack.broker.client import Client
+from tests.stack.sample import wait_until
 from tests.standin.driving import Standin
 
 WAIT_SECONDS = 120.0
@@ -59,6 +60,10 @@ def wait_for(door: Door, backfill: int, state: str) -> Any:
     raise TimeoutError(f"it is still {told}")
 
 
+def did(door: Door) -> list[str]:
+    return [line["did"] for line in door.lines() if line["event"] == "backfill"]
+
+
 def rows(database: Database) -> int:
     return int(run(database, f"SELECT count(*) FROM {TABLE} WHERE sfid IS NOT NULL")[0][0])
 
@@ -73,8 +78,8 @@ def test_slices_go_on_by_themselves(door: Door, database: Database) -> None:
     assert ("asking", "airflow") == (begun["state"], begun["asked_by"])
     assert (250, 250, 3, 250) == tuple(told[n] for n in ("done", "records", "slices", "written"))
     assert 250 == rows(database)
-    did = [line["did"] for line in door.lines() if line["event"] == "backfill"]
-    assert ["slice", "slice", "done"] == [word for word in did if word not in ("asking", "")]
+    wait_until(lambda: "done" in did(door), "its last line in the log")
+    assert ["slice", "slice", "done"] == [word for word in did(door) if word not in ("asking", "")]
 
 
 def test_the_shell_starts_pauses_and_goes_on(
