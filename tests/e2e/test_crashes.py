@@ -15,15 +15,11 @@ RowsOf = Callable[[Stack], sample.Rows]
 
 RECORDS = 10_000
 KILL_EVERY = 300  #: arrivals between two kills
-ON_THE_WAY = (
-    "receive_outbound_message", "upsert_postgres", "drain_change_log", "upsert_salesforce", "keep_dead_letters",
-    "follower", "postgres", "broker",
-)  #: the parts that carry a change  # fmt: skip
 pytestmark = pytest.mark.timeout(600)
 
 
 def test_killed_processes_lose_nothing_and_repeat_nothing(start: MakeStack, rows: RowsOf) -> None:
-    """Any part that carries a change may be killed at any moment: both sides are equal in the end.
+    """Any door, the broker or Postgres may be killed at any moment: both sides are equal in the end.
 
     Over the broker only: emulator 0.8.20 now and then forgets some of dozens of pushes that were refused within one
     moment (seen: 5 of 48, acknowledged by nobody and never pushed again within four minutes).
@@ -42,14 +38,13 @@ def test_killed_processes_lose_nothing_and_repeat_nothing(start: MakeStack, rows
     for n in range(0, RECORDS, 250):
         _insist(psql, "UPDATE salesforce.account SET phone = 'now ' || id WHERE name >= :low AND name < :high",
                 low=_name(n), high=_name(n + 250))  # fmt: skip
-        if n % 500 == 0:
-            next(victims)
+        next(victims)
     born = [f"born-{n}" for n in range(500)]
     _insist(psql, "INSERT INTO salesforce.account (id, name) SELECT i, i FROM unnest(:ids ::text[]) AS i", ids=born)
     _arrive(psql, "SELECT count(*) FROM isthmus.change_log WHERE processed", RECORDS + 500, victims)
 
     _until_equal(client, psql)
-    assert len(killed) >= 2 * len(set(killed)) >= 2 * len(ON_THE_WAY)  # each of them at least twice
+    assert len(killed) >= 2 * len(set(killed)) >= 22  # each of them at least twice
     assert RECORDS + 500 == client.rest("GET", "query?q=SELECT+COUNT()+FROM+Account")["totalSize"]
     assert [[0]] == psql.run("SELECT count(*) FROM isthmus.dead_letter")
 
@@ -89,7 +84,8 @@ def test_an_hour_without_a_database_buries_nothing(start: MakeStack, rows: RowsO
 
 def _victims(stack: Stack, killed: list[str]) -> Iterator[str]:
     """Kill one part after the other, each in the middle of its work, and start it again."""
-    for name in cycle(ON_THE_WAY):
+    names = [*stack.doors, "follower", "postgres", "broker"]
+    for name in cycle(names):
         if name == "postgres":
             stack.postgres.kill()
             stack.postgres.start()
