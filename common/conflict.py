@@ -57,35 +57,30 @@ def merge(
     retract: dict[int, set[str]] = {}
     conflicts: list[Conflict] = []
     for column in _edited(mapping, edits):
-        target = mapping.by_column[column]
-        kind = target.kind
         touching = [e for e in edits if column in e.new]
-        first, last = touching[0], touching[-1]
-        theirs, ours = canonical(kind, arriving.get(column)), canonical(kind, target.rules.settled(last.new[column]))
-        base_known = first.change_type == "UPDATE"
-        base = canonical(kind, first.old.get(column)) if base_known else None
-        if theirs == ours:
-            gone = True
-        elif base_known and theirs == base:
-            gone = False
-        else:
-            gone = _salesforce_wins(mapping.policy, stamp, last.made_at)
-            winner = "salesforce" if gone else "postgres"
-            conflicts.append(
-                Conflict(
-                    mapping.by_column[column].name,
-                    first.old.get(column),
-                    last.new[column],
-                    arriving.get(column),
-                    winner,
-                )
-            )
+        gone, conflict = _meet(mapping, column, arriving.get(column), stamp, touching, canonical)
+        conflicts += [conflict] if conflict else []
         if gone:
             for edit in touching:
                 retract.setdefault(edit.id, set()).add(column)
         else:
             keep.add(column)
     return Merged(frozenset(keep), {k: frozenset(v) for k, v in retract.items()}, tuple(conflicts))
+
+
+def _meet(
+    mapping: Mapping, column: str, arriving: object, stamp: datetime, touching: Sequence[Edit], canonical: Canonical
+) -> tuple[bool, Conflict | None]:
+    """Whether a column's edits are gone, and the conflict where both sides wrote."""
+    target, first, last = mapping.by_column[column], touching[0], touching[-1]
+    theirs, ours = canonical(target.kind, arriving), canonical(target.kind, target.rules.settled(last.new[column]))
+    if theirs == ours:
+        return True, None
+    if first.change_type == "UPDATE" and theirs == canonical(target.kind, first.old.get(column)):
+        return False, None
+    gone = _salesforce_wins(mapping.policy, stamp, last.made_at)
+    winner = "salesforce" if gone else "postgres"
+    return gone, Conflict(target.name, first.old.get(column), last.new[column], arriving, winner)
 
 
 def delete_wins(policy: Policy, stamp: datetime, edits: Sequence[Edit]) -> bool:

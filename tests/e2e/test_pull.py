@@ -22,7 +22,7 @@ RowsOf = Callable[[Stack], sample.Rows]
 TOPIC = "/data/AccountChangeEvent"
 FIELDS = ("Id", "External_Id__c", "Name", "Phone", "NumberOfEmployees")
 ALL = "SELECT sfid, id, name, phone, number_of_employees FROM salesforce.account"
-RECORDS = 10_000  #: two seconds of events
+RECORDS = 20_000  #: some three seconds of events; the bookmark is saved once a second
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -99,7 +99,7 @@ def test_a_follower_brings_every_commit_at_once(
 
 
 def test_a_killed_door_loses_nothing(stack: Stack, client: sample.Client, rows: RowsOf) -> None:
-    """kill -9 in the midst of 10,000 events, again and again, at whatever point it is: both sides are equal in the end."""
+    """kill -9 in the midst of 20,000 events, again and again, at whatever point it is: both sides are equal in the end."""
     psql = rows(stack)
     shelf = Folder(stack.environment["PULL_STATE"])
     ids = [i for n in range(0, RECORDS, 200) for i in _create(client, n, 200)]
